@@ -1,10 +1,11 @@
-"""Facts a second: StreamMovements beside unary RecordReceipt.   python -m
-benchmarks.movement_stream [--items N] [--database URL]
+"""Facts per second: StreamMovements compared with unary RecordReceipt.
 
-A real server and a real client in one process, over a socket. The same receipts are recorded three
-ways, in one run: one call after the other, 32 calls at once, and one stream. Each way has a product
-of its own, and the stock afterwards is checked against what was sent. Client and server share a
-processor, so the figures are those of both together.
+    python -m benchmarks.movement_stream [--items N] [--database URL]
+
+A real server and a real client run in one process, over a socket. The same receipts are recorded in
+three ways, in one run: one call after the other, 32 concurrent callers, and one stream. Each way
+has its own product, and the stock afterwards is checked against what was sent. Client and server
+share a core, so the figures are those of both together.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from zaiko_core.bootstrap import Engine
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import running
 
-MERCHANT, ABREAST = "acme", 32
-WAYS = ("unary", "abreast", "stream")
+MERCHANT, CALLERS = "acme", 32
+WAYS = ("unary", "concurrent", "stream")
 
 
 def receipt(way: str, number: int) -> stock_service_pb2.RecordReceiptRequest:
@@ -47,15 +48,15 @@ async def unary(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int) 
         await stub.RecordReceipt(receipt("unary", number))
 
 
-async def abreast(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int) -> None:
+async def concurrent(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int) -> None:
     """Record the facts by concurrent callers."""
     numbers = iter(range(items))
 
     async def caller() -> None:
         for number in numbers:
-            await stub.RecordReceipt(receipt("abreast", number))
+            await stub.RecordReceipt(receipt("concurrent", number))
 
-    await asyncio.gather(*(caller() for _ in range(ABREAST)))
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
 
 
 async def stream(stub: stock_service_pb2_grpc.StockServiceAsyncStub, items: int) -> None:
@@ -96,13 +97,15 @@ async def measure(url: str, items: int) -> None:
     )
     engine = Engine(config.engine())
     async with running(engine, config) as address, grpc.aio.insecure_channel(address) as channel:
-        await engine.db.directory(lambda directory: directory.create(MerchantRecord(MERCHANT)))
+        await engine.db.directory.write(
+            lambda directory: directory.create(MerchantRecord(MERCHANT))
+        )
         await engine.db.write(MERCHANT, furnish)
         stub: stock_service_pb2_grpc.StockServiceAsyncStub = (
             stock_service_pb2_grpc.StockServiceStub(channel)
         )
         speeds = {}
-        for way, play in zip(WAYS, (unary, abreast, stream), strict=True):
+        for way, play in zip(WAYS, (unary, concurrent, stream), strict=True):
             began = time.perf_counter()
             await play(stub, items)
             speeds[way] = items / (time.perf_counter() - began)
@@ -114,7 +117,8 @@ async def measure(url: str, items: int) -> None:
                     f"{way}: {found.stock.physical} units after {items} receipts of one"
                 )
             print(
-                f"{way:8} {speeds[way]:8.0f} facts/s   {speeds[way] / speeds['unary']:5.1f} x unary"
+                f"{way:10} {speeds[way]:8.0f} facts/s   "
+                f"{speeds[way] / speeds['unary']:5.1f} x unary"
             )
 
 

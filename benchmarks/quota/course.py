@@ -200,7 +200,7 @@ async def run(platform: str, listings: int, budget: float, factor: float) -> lis
         )
         course = Course(kind.open(context, settings), kind, server, clock, counted)
         try:
-            # The first call finds out what the platform tells of itself (a token, its locations,
+            # The first call learns what the platform reports about itself (a token, its locations,
             # the size of its bucket).
             await course.connector.check()
             return [

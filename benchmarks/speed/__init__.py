@@ -1,2 +1,2 @@
-"""How fast zaiko is, each figure beside a limit of the same machine that was measured in the same
-run."""
+"""The speed of zaiko. Each figure is compared with a limit of the same machine, measured in the
+same run."""

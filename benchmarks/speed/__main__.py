@@ -24,6 +24,7 @@ from benchmarks.speed.stores import POSTGRESQL, SQLITE, stores
 FIGURES = (
     "reads",
     "writes",
+    "loads",
     "batches",
     "many_links",
     "idle",

@@ -1,5 +1,5 @@
-"""Facts in batches of 1,000, in rows per second, beside the driver's bulk upsert of the rows that
-these facts left in the store.
+"""Facts in batches of 1,000, in rows per second, compared with the driver's bulk upsert of the rows
+that these facts left in the store.
 
 Receipts go through StreamMovements (1,000 are sent, and all answers awaited) and through
 BatchRecordReceipts of 1,000; reserves go through BatchSetReserves of 1,000. The limit writes the

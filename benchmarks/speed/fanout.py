@@ -1,5 +1,5 @@
-"""1,000 watchers of one merchant's stock: is everything delivered, how late, and how fast beside a
-server that only sends?
+"""1,000 watchers of one merchant's stock: is everything delivered, how late, and how fast compared
+with a server that only sends?
 
 The server is a separate process, and the watchers are in this one: 100 streams on a connection. All
 but the first resume from its token, like reconnecting clients, so beginning them takes no snapshot
@@ -7,11 +7,11 @@ each.
 
 First, 100 receipts a second of different products go through one StreamMovements. Every watcher
 must receive every product's new number. The lag is from the sending of the receipt until the
-watcher has read the number (goal: p99 < 1 s, everything delivered). The same is repeated beside a
-watcher that never reads (goal: at most 1.3 times the p99 without it). Then one StreamMovements
+watcher has read the number (goal: p99 < 1 s, everything delivered). The same is repeated with one
+more watcher that never reads (goal: at most 1.3 times the p99 without it). Then one StreamMovements
 sends receipts as fast as it can: messages per second, from the first to the last that arrives,
-beside a bare grpc.aio server that sends the messages of one of the watchers to as many streams,
-read by the same client (goal: ≥ 70 %).
+compared with a bare grpc.aio server that sends the messages of one of the watchers to as many
+streams, read by the same client (goal: ≥ 70 %).
 
 Without goals: how much the server's resident set grows for each open watch that has caught up (see
 benchmarks/watchers.py), and for each that began with a snapshot.
@@ -188,7 +188,7 @@ async def bare_speed(messages: Sequence[bytes], number: int) -> float:
         with bare("--answers", str(answers)) as server:
             watchers = Watchers()
             await watchers.open(server.address, number)
-            answers.with_suffix(".go").touch()
+            answers.with_suffix(".go").write_text("")
             while sum(map(len, watchers.read)) < number * len(messages):  # noqa: ASYNC110 - lists that tasks fill
                 await asyncio.sleep(0.05)
             speed = messages_a_second(watchers)

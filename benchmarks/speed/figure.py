@@ -1,4 +1,4 @@
-"""One row of the table: a measurement beside its limit, and whether the goal is reached."""
+"""One row of the table: a measurement, its limit, and whether the goal is reached."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """A run of a shop with 100,000 links in which nothing has changed: how many statements it takes,
-and which of them read all.
+and which of them read a whole table.
 
-Counted is what the engine sends to the store from the claim of the shop to the end of the
-transaction that releases it, but BEGIN and COMMIT, and printed to stderr. Each statement is then
-explained with the parameters that it had. What reads a whole table: on PostgreSQL a Seq Scan; on
-SQLite a SCAN that uses no index, or a SEARCH by the merchant alone, who owns everything in this
-store; in either case of a table with more than 1,000 rows, since smaller ones are read whole
-because that is faster. What reads all links of one shop by an index is not found by that: the time
-of a run, which is told beside it, would show it. Goals: ≤ 5 statements, none of a whole table.
+The statements of the engine are counted from the claim of the shop to the end of the transaction
+that releases it, without BEGIN and COMMIT, and printed to stderr. Each is then explained with its
+parameters. A statement reads a whole table when PostgreSQL shows a Seq Scan, or when SQLite shows a
+SCAN without an index or a SEARCH by the merchant alone, who owns everything in this store. Tables
+of up to 1,000 rows do not count, because reading them whole is faster. A statement that reads all
+links of one shop by an index is not found this way, but the time of the run, which is reported too,
+would show it. Goals: ≤ 5 statements, none of a whole table.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import sys
 import time
 from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from zaiko_core.bootstrap import Engine
 from zaiko_core.storage import schema
+from zaiko_core.storage.sql import Execution, observed
 
 from benchmarks.speed.bare_store import connected
 from benchmarks.speed.catalogue import filled, shop_name
@@ -32,7 +33,7 @@ from benchmarks.speed.stores import Store
 
 STATEMENTS = 5
 _SMALL = 1_000
-_TOLD = re.compile(
+_SCAN = re.compile(
     r"Seq Scan on (\w+)|^SCAN (\w+)(?! USING (?:COVERING )?INDEX)|^SEARCH (\w+) USING "
     r".*\(merchant=\?\)$"
 )
@@ -40,28 +41,16 @@ _TOLD = re.compile(
 
 async def statements(engine: Engine, shop: str) -> list[tuple[str, Any]]:
     """Return the statements of one idle run, with their parameters."""
-    heard: list[tuple[str, Any]] = []
-
-    def hear(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
-        if not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
-            heard.append((statement, parameters))
-
+    heard: list[Execution] = []
     make_due(engine, shop)
-    event.listen(engine.db.engine, "before_cursor_execute", hear)
-    try:
+    with observed(engine.db.engine, heard.append):
         if await engine.run_due() != 1:
             raise SystemExit("not one shop was due, but others as well")
-    finally:
-        event.remove(engine.db.engine, "before_cursor_execute", hear)
-    # Behind it: the look whether something else is due.
+    # After it, the scheduler reads whether something else is due.
     last = max(
-        place
-        for place, (statement, _) in enumerate(heard)
-        if statement.startswith("INSERT INTO changes")
+        place for place, execution in enumerate(heard) if "INSERT INTO changes" in execution.text
     )
-    return heard[: last + 1]
+    return [(execution.text, execution.parameters) for execution in heard[: last + 1]]
 
 
 def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:
@@ -77,8 +66,8 @@ def read_whole(url: str, heard: list[tuple[str, Any]]) -> dict[str, list[str]]:
             ):
                 continue
             for row in connection.execute(explain + statement, parameters).fetchall():
-                told = _TOLD.search(str(row[-1]))
-                table = next((name for name in told.groups() if name), "") if told else ""
+                scan = _SCAN.search(str(row[-1]))
+                table = next((name for name in scan.groups() if name), "") if scan else ""
                 if table in schema.metadata.tables:
                     count = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
                     if count[0] > _SMALL:

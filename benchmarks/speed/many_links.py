@@ -1,5 +1,5 @@
-"""1,000,000 links beside 10,000: a run of one shop after 1,000 changes, and the transaction that
-records one change.
+"""1,000,000 links compared with 10,000: a run of one shop after 1,000 changes, and the transaction
+that records one change.
 
 The engine is in this process, and the shop in memory answers at once. The run is measured from the
 claim of the shop to its end: 1,000 due links are computed, recorded, sent and settled, and what is

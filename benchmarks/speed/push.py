@@ -1,8 +1,8 @@
 """How fast numbers are sent: the share of a platform's quota that is used while there is work, and
 quantities per second without a quota.
 
-The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue; its
-README has whole ones). Goal: ≥ 95 %.
+The share is that of benchmarks/quota (write phase, same functions, a part of a catalogue;
+benchmarks/README.md has whole ones). Goal: ≥ 95 %.
 
 Without a quota, Shopify's connector sets 250 numbers per call through an in-process httpx transport
 that answers at once (no socket; the request is built and the answer parsed), on one core and with

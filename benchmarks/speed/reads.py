@@ -1,9 +1,9 @@
-"""GetStock and GetLink, calls a second, beside an empty grpc.aio handler that answers with the same
-message.
+"""GetStock and GetLink, in calls per second, compared with an empty grpc.aio handler that answers
+with the same message.
 
-Both servers are processes of their own and the client is this one, with the same number of calls in
-flight; goal ≥ 60 %. The client is Python as well and shares the machine's cores with the server, so
-the limit is what Python's gRPC does at both ends.
+Both servers are separate processes. The client is this process, with the same number of calls in
+flight for each. Goal: ≥ 60 %. The client is Python too and shares the machine's cores with the
+server, so the limit is what Python's gRPC does at both ends.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ async def calls_a_second(
     method: Callable[[grpc.aio.Channel], Any],
     request: Callable[[int], Any],
     seconds: float,
+    *,
+    in_flight: int = IN_FLIGHT,
 ) -> float:
-    """Of so many callers on one connection, each one call after the other."""
+    """Return the rate of `in_flight` callers on one connection, each one call after the other."""
     done = 0
     async with grpc.aio.insecure_channel(address) as channel:
         call = method(channel)
@@ -49,18 +51,18 @@ async def calls_a_second(
                 done += 1
 
         began = time.perf_counter()
-        await asyncio.gather(*(caller(number) for number in range(IN_FLIGHT)))
+        await asyncio.gather(*(caller(number) for number in range(in_flight)))
         return done / (time.perf_counter() - began)
 
 
 def get_stock(number: int) -> stocks.GetStockRequest:
-    """The stock of one of the products."""
+    """Return a request for the stock of a product."""
     product = product_name(number % 1_000)
     return stocks.GetStockRequest(name=f"merchants/{MERCHANT}/products/{product}/stock")
 
 
 def get_link(number: int) -> links.GetLinkRequest:
-    """One of the first shop's links."""
+    """Return a request for a link of the first shop."""
     listing = listing_id(product_name(number % 1_000))
     return links.GetLinkRequest(name=f"merchants/{MERCHANT}/shops/{shop_name(0)}/links/{listing}")
 
@@ -80,7 +82,7 @@ METHODS = (
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """Both reads."""
+    """Measure both reads."""
     url, seconds, rounds = store.fresh(), 1.0, 3 if quick else 4
     fill(url, Catalogue(_LINKS))
     figures = []
@@ -88,14 +90,14 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
         for name, path, module, method, request in METHODS:
             async with grpc.aio.insecure_channel(server.address) as channel:
                 answer = await method(channel)(request(0))
-            told = {
+            prepared = {
                 "module": module,
                 "type": type(answer).__name__,
                 "streams": False,
                 "answers": [answer.SerializeToString().hex()],
             }
             answers = store.folder / f"{name}.json"
-            answers.write_text(json.dumps({path: told}))
+            answers.write_text(json.dumps({path: prepared}))
             with bare("--answers", str(answers)) as limit:
                 mine, theirs = [], []
                 for _ in range(rounds):

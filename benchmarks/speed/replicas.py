@@ -1,19 +1,25 @@
-"""Several replicas on one PostgreSQL: how soon another takes over from one that was killed, how
-soon a trigger becomes a run, how many runs many triggers become, and how many claims a second 1, 2
-and 3 processes make.
+"""Several replicas on one PostgreSQL: how soon another replica runs the shop of one that was
+killed, how soon a trigger becomes a run, how many runs many triggers become, and the claims per
+second of 1, 2 and 3 processes.
 
-    python -m benchmarks.speed.replicas --hold URL MERCHANT SHOP     claims one shop, says so, and waits to be killed
-    python -m benchmarks.speed.replicas --churn URL SECONDS          claims and gives back due shops; prints how many
+    python -m benchmarks.speed.replicas --hold URL MERCHANT SHOP   claims one shop, reports it, and
+                                                                   waits to be killed
+    python -m benchmarks.speed.replicas --churn URL SECONDS        claims and releases due shops,
+                                                                   and prints how many
 
 Takeover: processes that have claimed a shop and never renew are killed with SIGKILL at once, so
-that the whole lease is still to run: the worst case. Measured is from the kill until another
-replica's run of that shop began, by the clock of the machine that all share (goal: lease + 1 s at
-the most, with a lease of 5 s). Trigger: SyncNow, 200 a second for ten seconds over 200 shops of 50
-merchants, half of them to each of two replicas whose shops answer at once; measured from before the
-call until a run of the shop began (goals: p50 20 ms, p99 200 ms). Triggers of one shop: 1,000
-changes that callers make abreast, which go together as their calls would (ADR 0026; goal: 3 runs);
-and one after the other by 8 writers, which takes seconds, so that the number of runs says how often
-the shop runs in them (no goal)."""  # noqa: E501
+that the whole lease must still expire. That is the worst case. The time is from the kill until
+another replica's run of that shop began, by the clock of the machine (goal: lease + 1 s at most,
+with a lease of 5 s).
+
+Trigger to run: SyncNow is called 200 times a second for ten seconds, for 200 shops of 50 merchants,
+half of them at each of two replicas whose shops answer at once. The time is from before the call
+until a run of the shop began (goals: p50 20 ms, p99 200 ms).
+
+Triggers of one shop: 1,000 changes by concurrent callers, which are grouped as their calls would be
+(ADR 0032; goal: 3 runs), and one after the other by 8 writers. The latter takes seconds, so the
+number of runs shows how often the shop runs in them (no goal).
+"""
 
 from __future__ import annotations
 
@@ -49,14 +55,14 @@ _INTERVAL = 600_000_000
 
 
 def shops() -> list[tuple[str, str]]:
-    """(merchant, shop) of all."""
+    """Return (merchant, shop) of all shops."""
     return [
         (f"m{number:03d}", f"s{place}") for number in range(MERCHANTS) for place in range(SHOPS)
     ]
 
 
 def fill(url: str) -> None:
-    """Merchants and shops without links; nothing is due."""
+    """Create merchants and shops without links. Nothing is due."""
     now = time.time_ns() // 1000
     db = Database(url)
     shop = {
@@ -81,7 +87,7 @@ def fill(url: str) -> None:
 
 
 def begun(db: Database, since: int) -> dict[tuple[str, str], list[int]]:
-    """When runs began (µs since 1970), by shop."""
+    """Return when runs began (µs since 1970), by shop."""
     table = schema.runs
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     with db.engine.connect() as connection:
@@ -94,7 +100,7 @@ def begun(db: Database, since: int) -> dict[tuple[str, str], list[int]]:
 
 
 def takeovers(url: str, number: int) -> list[float]:
-    """Seconds from each kill until another replica ran the shop."""
+    """Return the seconds from each kill until another replica ran the shop."""
     held = shops()[:number]
     command = [sys.executable, "-m", "benchmarks.speed.replicas", "--hold", url]
     killed: dict[tuple[str, str], int] = {}
@@ -128,7 +134,7 @@ def takeovers(url: str, number: int) -> list[float]:
 
 
 async def starts(url: str, addresses: list[str], rate: int) -> list[float]:
-    """Milliseconds from each of so many triggers a second until a run of its shop began."""
+    """Return the milliseconds from each trigger, `rate` a second, until a run of its shop began."""
     sent: list[tuple[tuple[str, str], int]] = []
     places = shops()
     async with (
@@ -162,7 +168,7 @@ async def starts(url: str, addresses: list[str], rate: int) -> list[float]:
     return found
 
 
-async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
+async def runs_of_many_triggers(url: str, *, concurrent: bool) -> int:
     """How many runs they become, all in all."""
     merchant, shop = shops()[-1]
     db = Database(url)
@@ -175,8 +181,8 @@ async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
         for _ in range(number):
             await db.write(merchant, trigger)
 
-    if abreast:
-        await asyncio.gather(*(db.write_together(merchant, trigger) for _ in range(TRIGGERS)))
+    if concurrent:
+        await asyncio.gather(*(db.write(merchant, trigger) for _ in range(TRIGGERS)))
     else:
         await asyncio.gather(*(write(TRIGGERS // WRITERS) for _ in range(WRITERS)))
     await asyncio.sleep(2)
@@ -186,7 +192,7 @@ async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
 
 
 def claims_a_second(url: str, processes: int, seconds: float) -> float:
-    """Of so many processes together."""
+    """Return the claims per second of `processes` processes together."""
     command = [sys.executable, "-m", "benchmarks.speed.replicas", "--churn", url, str(seconds)]
     running = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -203,7 +209,7 @@ def claims_a_second(url: str, processes: int, seconds: float) -> float:
 
 
 async def measure(store: Store, quick: bool) -> list[Figure]:
-    """All of it."""
+    """Measure everything."""
     url = store.fresh()
     fill(url)
     with host(url) as one, host(url) as two:
@@ -211,8 +217,8 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
         delays = {
             rate: await starts(url, [one.address, two.address], rate) for rate in (RATE, SLOWER)
         }
-        many = await runs_of_many_triggers(url, abreast=True)
-        spread = await runs_of_many_triggers(url, abreast=False)
+        many = await runs_of_many_triggers(url, concurrent=True)
+        spread = await runs_of_many_triggers(url, concurrent=False)
     churned = store.fresh()
     fill(churned)
     db = Database(churned)
@@ -248,7 +254,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
             many,
             3,
             at_most=True,
-            note="abreast",
+            note="concurrent",
         ),
         Figure(
             "runs of 1,000 triggers of one shop",
@@ -279,7 +285,7 @@ def _hold(url: str, merchant: str, shop: str) -> None:
     sys.stdin.readline()
     table = schema.shops
     with db.engine.begin() as connection:
-        now = db.now(connection)
+        now = db.transactions.now(connection)
         mine = (table.c.merchant == merchant, table.c.shop == shop)
         held = {
             "owner": "gone",
@@ -298,7 +304,9 @@ def _churn(url: str, seconds: float) -> None:
     owner, done = f"churn-{time.time_ns()}", 0
 
     def take(connection: Any) -> list[JobClaim]:
-        return Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).claim(1)
+        return Jobs(
+            connection, db.transactions.now(connection), owner=owner, lease=5_000_000
+        ).claim(1)
 
     with db.engine.connect() as connection:
         connection.scalar(select(func.count()).select_from(schema.shops))
@@ -310,9 +318,9 @@ def _churn(url: str, seconds: float) -> None:
             claims = take(connection)
         for claim in claims:
             with db.engine.begin() as connection:
-                Jobs(connection, db.now(connection), owner=owner, lease=5_000_000).finish(
-                    claim, next_in=0, attempt=0
-                )
+                Jobs(
+                    connection, db.transactions.now(connection), owner=owner, lease=5_000_000
+                ).finish(claim, next_in=0, attempt=0)
         done += len(claims)
     print(done, flush=True)
     db.close()

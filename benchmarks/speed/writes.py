@@ -1,5 +1,5 @@
-"""SetReserve and RecordReceipt, in calls per second, beside commits of one row by the driver alone
-on the same store.
+"""SetReserve and RecordReceipt, in calls per second, compared with commits of one row by the driver
+alone on the same store.
 
 Both are durable: an answer means that the change is on disk. Many calls are in flight, each for a
 different product of one merchant. The limit is one connection that inserts a row and commits,

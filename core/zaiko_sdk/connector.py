@@ -43,8 +43,8 @@ class Limits:
     """The largest number that the shop accepts. The host cuts larger ones to it."""
     order_visibility: timedelta = timedelta(seconds=60)
     """How late an order can be read after the shop has lowered its number for it. For that long the
-    host takes an unexplained lower number for an order that is still to come, and not for a change
-    by hand."""
+    host assumes that an unexplained lower number is an order that is still to come, not a change by
+    hand."""
 
 
 class Connector(ABC):
@@ -56,7 +56,7 @@ class Connector(ABC):
     Every method may raise any `ConnectorError`. Any other exception is a bug of the connector: it
     fails this run of this shop only, and is shown as CONTRACT_BROKEN.
 
-    A call, or one page of an iteration, that takes longer than two minutes is ended. Repeat a
+    The host ends a call, or one page of an iteration, that takes longer than two minutes. Repeat a
     request for about 30 s at most (`Repeats`): the host repeats whole calls, and shows the reason
     meanwhile.
     """
@@ -89,7 +89,7 @@ class Connector(ABC):
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         """Read these orders now, at most `Limits.order_batch`.
 
-        The host takes an id that is missing in the answer for vanished, so answer
+        The host treats an order that is missing in the result as vanished, so return
         `Order.unreadable` for one that cannot be understood. Needs READ_ORDERS.
         """
         raise NotImplementedError(f"{type(self).__name__} does not declare READ_ORDERS")
@@ -115,8 +115,8 @@ class Connector(ABC):
 
         `key` is unique for this call. Use it as the idempotency key where the platform has one, and
         repeat a lost request only under the same key with the same content. Without such a key
-        never repeat a request that may have been applied: answer UNKNOWN for it, or raise
-        Timeout(sent=None), which says the same of every write of the call.
+        never repeat a request that may have been applied: return UNKNOWN for it, or raise
+        Timeout(sent=None), which says the same about every write of the call.
 
         Raising any other error promises that nothing was applied. Needs SET_INVENTORY.
         """

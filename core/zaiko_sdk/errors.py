@@ -2,9 +2,9 @@
 
 ConnectorError
 ├── Retry                    the same call may succeed later; the host backs off
-│   ├── Throttled            the platform refused for load; the host waits `retry_after`
+│   ├── Throttled            the platform refused because of load; the host waits `retry_after`
 │   ├── PlatformDown         5xx, maintenance, connection refused: certainly not applied
-│   ├── Timeout              no answer; `sent` says whether it may have been applied
+│   ├── Timeout              no reply; `sent` says whether it may have been applied
 │   └── StateUnavailable     raised by the host; let it pass
 ├── Pause                    a person must act; the host pauses this shop only
 │   ├── CredentialsRejected  the key or token is expired, revoked or wrong
@@ -57,8 +57,8 @@ class Retry(ConnectorError):
 
 
 class Throttled(Retry):
-    """The platform refused for load. The host waits at least `retry_after` seconds before the next
-    call to this shop."""
+    """The platform refused because of load. The host waits at least `retry_after` seconds before
+    the next call to this shop."""
 
     reason = "THROTTLED"
 
@@ -85,7 +85,7 @@ class PlatformDown(Retry):
 
 
 class Timeout(Retry):
-    """No usable answer came.
+    """No usable reply came.
 
     `sent` is False when the request certainly never left. It is True or None when the request may
     have been applied, also after a 5xx that leaves this open. After a write with `sent` other than
@@ -137,8 +137,8 @@ class Skip(ConnectorError):
     """One item cannot be done. It gets a back-off of its own, and nothing else waits for it.
 
     As a `WriteResult.error` it concerns that item. Raised by a call it means that something in the
-    batch is refused and the platform does not say what: the host splits the batch until the bad
-    item stands alone.
+    batch is refused and the platform does not name it: the host splits the batch until the bad item
+    is alone.
     """
 
     owner = Owner.MERCHANT
@@ -152,7 +152,7 @@ class ItemRefused(Skip):
 
 class ListingGone(Skip):
     """The listing does not exist in the shop. The host sets its link aside like any item that
-    failed. Refreshing the listings marks it as vanished, and its link is tried at once when it is
+    failed. Refreshing the listings marks it as vanished, and its link is tried again when it is
     seen again."""
 
     reason = "LISTING_GONE"

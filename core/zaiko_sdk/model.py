@@ -33,7 +33,7 @@ class OrderLine:
 
     `ordered` is the quantity as bought (≥ 0); the connector never reduces it. `cancelled` counts
     units that will never ship: cancelled, removed by an edit or refunded before shipping (0 ≤
-    cancelled ≤ ordered). `fulfilled` counts units that the shop says have left (≥ 0).
+    cancelled ≤ ordered). `fulfilled` counts units that were shipped, according to the shop (≥ 0).
 
     The connector leaves out a line that needs no stock (a gift card, a fee).
     """
@@ -52,8 +52,8 @@ class Order:
     """One order as read once, whole: all its lines, also those that were cancelled.
 
     `version` orders the readings of one order: a reading with an older version never undoes a newer
-    one. None means that the platform has no such time; the host takes the time at which the page
-    was requested.
+    one. None means that the platform has no such time; the host uses the time at which the page was
+    requested.
 
     `platform_state` is the platform's own word, kept for people. A state that the connector does
     not know stays OPEN with `state_known=False`, so that a person sees it. `archived` is a label of
@@ -123,11 +123,11 @@ class ListingWarning(enum.StrEnum):
     SELLS_BELOW_ZERO = "SELLS_BELOW_ZERO"
     """The shop continues to sell at zero (back order)."""
     OFF_SALE = "OFF_SALE"
-    """Hidden, draft or archived: nobody can buy it now."""
+    """Hidden, draft or archived: buyers cannot buy it now."""
     NOT_STOCKED = "NOT_STOCKED"
     """There is no stock record at the chosen location yet."""
     DUPLICATE_SKU = "DUPLICATE_SKU"
-    """Another listing of the shop carries the same code; matching by code would be a guess."""
+    """Another listing of the shop has the same code; matching by code would be a guess."""
     RESTOCKS_ON_CANCEL = "RESTOCKS_ON_CANCEL"
     """The shop adds units back on its own when an order is cancelled."""
     READ_ONLY = "READ_ONLY"
@@ -186,10 +186,10 @@ class InventoryLevel:
 class InventoryWrite:
     """One change that the host asks for.
 
-    `quantity` (≥ 0) is what the shop shall show. `expected` is what the host believes it shows now,
-    or None when it has no number there yet. COMPARE_AND_SET connectors send `quantity` on condition
-    of `expected`. ADJUST connectors send `delta`, or `quantity` as the first registration when
-    `expected` is None. SET connectors send `quantity`.
+    `quantity` (≥ 0) is what the shop should show. `expected` is what the host expects it to show
+    now, or None when it has no number there yet. COMPARE_AND_SET connectors send `quantity` on
+    condition of `expected`. ADJUST connectors send `delta`, or `quantity` as the first registration
+    when `expected` is None. SET connectors send `quantity`.
     """
 
     ref: ListingRef
@@ -219,7 +219,7 @@ class WriteOutcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """The outcome of one write. A call answers with exactly one per write, in any order."""
+    """The outcome of one write. A call returns exactly one per write, in any order."""
 
     external_id: str
     outcome: WriteOutcome

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing
 from typing import Any
 
+import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from zaiko_sdk.redaction import redacted
@@ -48,6 +49,26 @@ class ConnectorSettings(BaseModel):
         for name in cls.secret_fields():
             document["properties"][name]["writeOnly"] = True
         return document
+
+
+def http_origin(value: str, *, example: str, sends: str = "") -> str:
+    """Return the address of an API without a path, as `https://host` or `https://host:port`.
+
+    For a field validator: raises ValueError with words for the merchant. When requests send a
+    secret, named in `sends` ("the token"), plain http is accepted only for a simulator on this
+    machine or in a neighbouring container, whose name has no dot: it must not cross a network.
+    """
+    try:
+        url = httpx.URL(value.strip().rstrip("/"))
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"enter an address that begins with https://, such as {example}")
+    if url.path != "/" or url.query or url.fragment or url.userinfo:
+        raise ValueError("enter the address alone, without a path and without a user name")
+    if sends and url.scheme == "http" and "." in url.host and not url.host.startswith("127."):
+        raise ValueError(f"the address must begin with https://, because {sends} is sent to it")
+    return str(url).rstrip("/")
 
 
 def _holds_secret(annotation: Any) -> bool:

@@ -100,7 +100,7 @@ def build(
     """Build the server of a started engine. The caller binds a port and starts it. `tokens` says
     whether callers need a token, `rate` is the calls per second of each, and `recheck` the seconds
     after which a stream's token is checked again."""
-    authority = TokenAuthority(engine.db, now=now) if tokens else None
+    authority = TokenAuthority(engine.db.tokens, now=now) if tokens else None
     outer = InterceptorChain(
         Traces(engine.tracer), AccessLog(new_id, engine.metrics), Errors(new_id)
     )

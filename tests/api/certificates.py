@@ -1,4 +1,4 @@
-"""Certificates for tests, made on the spot."""
+"""Certificates for tests, issued on demand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Pair = tuple[bytes, bytes]
 
 @dataclass
 class Ca:
-    """A certificate authority of its own."""
+    """A certificate authority."""
 
     key: Any = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
@@ -61,7 +61,7 @@ class Ca:
 
 
 def written(folder: Path, pair: Pair, name: str = "server") -> tuple[Path, Path]:
-    """The pair as files; the second call replaces them."""
+    """Write the pair as files. A second call replaces them."""
     paths = (folder / f"{name}.pem", folder / f"{name}.key")
     for path, content in zip(paths, pair, strict=True):
         path.write_bytes(content)

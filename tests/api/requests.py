@@ -1,4 +1,4 @@
-"""A request of every RPC that works in a fresh world, for the tests that hold for all of them."""
+"""One valid request of every RPC, for the tests of what holds for all of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ORDER = "shops/one/orders/gid_3a_2f_2ftoy_2f1"
 
 
 def all_rpcs() -> list[str]:
-    """`Service.Method` of every method that the server has."""
+    """Return `Service.Method` of every method of the server."""
     return [
         f"{service.name}.{method.name}"
         for file in FILES
@@ -61,7 +61,7 @@ def all_rpcs() -> list[str]:
 
 
 def request_type(rpc: str) -> Any:
-    """The descriptor of an RPC's request."""
+    """Return the descriptor of an RPC's request."""
     service, name = rpc.split(".")
     for file in FILES:
         found = file.DESCRIPTOR.services_by_name.get(service)
@@ -71,9 +71,9 @@ def request_type(rpc: str) -> Any:
 
 
 def furnish(uow: UnitOfWork) -> None:
-    """What the requests below need beyond `World.seed`: a link of l5 to pear, one of l9 to fig
-    without sync, 1 apple held for the order, an operation, an oversell, a run that goes on, an
-    addition that nobody can tell of."""
+    """Create what the requests below need beyond `World.seed`: a link of l5 to pear, one of l9 to
+    fig without sync, 1 apple held for the order, an operation, an oversell, a current run, and an
+    addition whose outcome is unknown."""
     links.create(
         uow, [LinkDraft("one", "l5", (Part("pear"),), True)], can_sync=lambda connector: None
     )
@@ -375,12 +375,12 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
 
 
 def has(rpc: str, field: str) -> bool:
-    """Whether an RPC's request has a field."""
+    """Return whether an RPC's request has a field."""
     return field in request_type(rpc).fields_by_name
 
 
 def replaced(message: Any, old: str, new: str) -> Any:
-    """A copy of a request in which every text has `new` for `old`."""
+    """Return a copy of a request in which `new` replaces `old` in every text."""
     copy = type(message)()
     copy.CopyFrom(message)
     _replace(copy, old, new)

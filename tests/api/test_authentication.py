@@ -1,4 +1,4 @@
-"""Who may call: tokens and roles. Whose data they reach is test_isolation.py's."""
+"""Who may call: tokens and roles. What data they reach is in test_isolation.py."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ MANY = 1_000_000.0
 
 @pytest.fixture(scope="module")
 async def guarded(module_store: str, anyio_backend: str) -> AsyncIterator[Api]:
-    """A server that wants tokens; watches look at theirs ten times a second."""
+    """Run a server that requires tokens. Streams check theirs ten times a second."""
     async with served(module_store, auth="tokens", recheck=0.1, rate=MANY) as api:
         yield api
 
 
 @pytest.fixture(scope="module")
 async def ours(guarded: Api) -> World:
-    """A merchant that tests leave as it is, but for tokens."""
+    """Create a merchant that tests do not change, except for tokens."""
     return await guarded.merchant()
 
 
 @pytest.fixture(scope="module")
 async def worn(guarded: Api) -> World:
-    """A merchant that tests change as they like."""
+    """Create a merchant that tests may change."""
     world = await guarded.merchant()
     await world.write(furnish)
     return world
@@ -67,12 +67,10 @@ async def token_of(
     certificate: str = "",
     expires_at: int | None = None,
 ) -> str:
-    """A fresh token's text."""
+    """Create a token and return its text."""
     record = TokenRecord(f"t{uuid.uuid4().hex[:11]}", role, merchants, "Test", certificate, None)
     secret = uuid.uuid4().hex + "x" * 11
-    await api.engine.db.tokens(
-        lambda rows: tokens.create(rows, record, secret, by=LOCAL), writing=True
-    )
+    await api.engine.db.tokens.write(lambda rows: tokens.create(rows, record, secret, by=LOCAL))
     if expires_at is not None:
         with api.engine.db.engine.begin() as connection:
             connection.execute(
@@ -164,7 +162,7 @@ async def test_an_admin_of_a_merchant_can_call_every_method_about_it(
         ("", "TOKEN_INVALID"),
     ],
 )
-async def test_what_is_no_token_of_this_server_is_invalid(
+async def test_a_text_that_is_no_token_of_this_server_is_invalid(
     given: str, reason: str, guarded: Api, ours: World
 ) -> None:
     answer = await guarded.refusal(GET, reading(ours), metadata=(("authorization", given),))
@@ -183,7 +181,7 @@ async def test_another_secret_of_a_real_token_is_invalid(guarded: Api, ours: Wor
     await guarded.call(GET, reading(ours), metadata=bearing(token))
 
 
-async def test_two_tokens_at_once_are_none(guarded: Api, ours: World) -> None:
+async def test_two_tokens_in_one_call_are_refused(guarded: Api, ours: World) -> None:
     token = bearing(await token_of(guarded, Role.ADMIN, None))
 
     assert (await guarded.refusal(GET, reading(ours), metadata=token * 2)).reason == "TOKEN_INVALID"
@@ -249,7 +247,7 @@ async def test_a_watch_goes_on_as_long_as_its_token_does(guarded: Api, ours: Wor
             return
 
 
-async def test_a_token_is_kept_as_a_hash_and_told_once(guarded: Api, ours: World) -> None:
+async def test_a_token_is_stored_as_a_hash_and_shown_once(guarded: Api, ours: World) -> None:
     admin = bearing(await token_of(guarded, Role.ADMIN, (ours.id,)))
     made = await guarded.call(
         "TokenService.CreateToken",
@@ -281,7 +279,7 @@ async def test_a_token_is_kept_as_a_hash_and_told_once(guarded: Api, ours: World
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.OPERATOR, Role.INTEGRATOR])
-async def test_only_admins_make_tokens(role: Role, guarded: Api, ours: World) -> None:
+async def test_only_admins_create_tokens(role: Role, guarded: Api, ours: World) -> None:
     metadata = bearing(await token_of(guarded, role, (ours.id,)))
     for rpc in ("CreateToken", "ListTokens", "GetToken", "RevokeToken"):
         answer = await guarded.refusal(
@@ -311,7 +309,7 @@ async def test_an_admin_of_one_merchant_cannot_give_more_than_it_has(
         ).reason == "PERMISSION_MISSING"
 
 
-async def test_what_a_role_lacks_is_named(guarded: Api, ours: World) -> None:
+async def test_the_missing_permission_is_named(guarded: Api, ours: World) -> None:
     metadata = bearing(await token_of(guarded, Role.READER, (ours.id,)))
     request = stock_service_pb2.SetReserveRequest(product=ours("products/apple"), reserve=1)
 
@@ -333,7 +331,7 @@ async def test_permission_is_checked_before_the_request_is(guarded: Api, ours: W
     ).reason == "PERMISSION_MISSING"
 
 
-async def test_health_asks_for_nothing_and_the_inside_for_an_admin_of_all(
+async def test_health_needs_no_token_and_channelz_needs_an_admin_of_all(
     guarded: Api, ours: World
 ) -> None:
     health = health_pb2_grpc.HealthStub(guarded.channel)
@@ -381,20 +379,20 @@ async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
     ).reason == "CODE_TAKEN"
 
 
-def test_what_a_revoked_token_opened_ends_within_thirty_seconds_on_every_server() -> None:
-    # A look at a stream's token may itself be answered from what was read FRESH seconds before.
-    again = inspect.signature(build).parameters["again"].default
-    assert again + FRESH <= 30
+def test_streams_of_a_revoked_token_end_within_thirty_seconds_on_every_server() -> None:
+    # A check of a stream's token may use one that was cached up to FRESH seconds before.
+    recheck = inspect.signature(build).parameters["recheck"].default
+    assert recheck + FRESH <= 30
 
 
 class BrokenLater(Everybody):
-    """Knows the caller once, and then has a bug."""
+    """Knows the caller once, and then fails by a bug."""
 
     def __init__(self) -> None:
         self.asked = 0
 
     def forget(self) -> None:
-        """Nothing is remembered."""
+        """Remember nothing."""
 
     async def principal(self, context: Any) -> Principal:
         self.asked += 1
@@ -403,7 +401,7 @@ class BrokenLater(Everybody):
         return Principal("someone", Role.ADMIN, None)
 
 
-async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(
+async def test_a_stream_whose_token_can_no_longer_be_checked_ends(
     module_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "TokenAuthority", lambda db, now: BrokenLater())
@@ -422,7 +420,7 @@ async def test_a_stream_whose_token_cannot_be_looked_at_any_more_ends(
 # What a principal covers, which nothing but tables could say.
 
 
-def test_nobody_covers_more_than_it_reaches() -> None:
+def test_no_principal_covers_more_than_it_reaches() -> None:
     everything, some = (
         Principal("a", Role.ADMIN, None),
         Principal("b", Role.ADMIN, frozenset({"m1", "m2"})),

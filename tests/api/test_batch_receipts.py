@@ -1,4 +1,5 @@
-"""BatchRecordReceipts: all or none, once per cause key, and the stock after the whole batch."""
+"""BatchRecordReceipts records all or nothing, once per cause key, and returns the stock after the
+whole batch."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ async def head(api: Api, world: World) -> int:
     return int((await api.call("StockService.ListMovements", request)).revision)
 
 
-async def test_one_bad_line_keeps_the_whole_delivery_out(api: Api, world: World) -> None:
+async def test_one_invalid_line_refuses_the_whole_batch(api: Api, world: World) -> None:
     before = await head(api, world)
 
     refused = await api.refusal(
@@ -54,7 +55,7 @@ async def test_one_bad_line_keeps_the_whole_delivery_out(api: Api, world: World)
     assert await head(api, world) == before
 
 
-async def test_a_product_may_come_several_times_and_its_stock_is_that_after_the_whole_batch(
+async def test_a_product_may_occur_several_times_and_its_stock_is_that_after_the_whole_batch(
     api: Api, world: World
 ) -> None:
     lines = [
@@ -72,9 +73,7 @@ async def test_a_product_may_come_several_times_and_its_stock_is_that_after_the_
     assert await physical(api, world, "pear") == [7]
 
 
-async def test_a_delivery_told_again_under_its_cause_keys_changes_nothing(
-    api: Api, world: World
-) -> None:
+async def test_a_batch_repeated_with_its_cause_keys_changes_nothing(api: Api, world: World) -> None:
     request = delivery(world, line(world, "pear", 1, "a"), line(world, "apple", 2, "b"))
     first = await api.call(RPC, request)
 
@@ -101,7 +100,7 @@ async def test_a_line_that_another_call_recorded_is_known_and_the_others_are_rec
     assert [stock.physical for stock in answer.stocks] == [3]
 
 
-async def test_a_repeat_with_the_request_id_gets_the_first_answer_also_without_cause_keys(
+async def test_a_repeat_with_the_request_id_gets_the_first_answer_even_without_cause_keys(
     api: Api, world: World
 ) -> None:
     request = delivery(

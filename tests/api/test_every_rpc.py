@@ -21,11 +21,10 @@ GLOBAL = {
     "MerchantService.ListMerchants",
 } | TOKENS
 CONVERSATIONS = {"SyncService.WatchSyncSession"}
-"""What is wrong with one request is an event of the stream, not its end:
+"""An invalid request is an event of the stream and not its end:
 tests/watch/test_watch_sessions.py."""
 NUMBERED = {"StockService.StreamMovements"}
-"""An empty request is a gap in the sequence before it is anything else:
-tests/api/test_stream_movements.py."""
+"""An empty request is first of all a gap in the sequence: tests/api/test_stream_movements.py."""
 OF_A_MERCHANT = [
     rpc
     for rpc in all_rpcs()
@@ -42,7 +41,7 @@ def test_every_rpc_has_a_request() -> None:
     assert sorted(REQUESTS) == sorted(all_rpcs())
 
 
-def test_every_mutation_takes_a_request_id_and_no_reading_does() -> None:
+def test_every_mutation_takes_a_request_id_and_no_read_does() -> None:
     readings = ("Get", "List", "BatchGet", "Watch", "Check", "Wait", "Explain", "Preview")
     assert {
         rpc for rpc in all_rpcs() if not rpc.split(".")[1].startswith(readings)
@@ -51,7 +50,7 @@ def test_every_mutation_takes_a_request_id_and_no_reading_does() -> None:
 
 @pytest.fixture(scope="module")
 async def still(api: Api) -> World:
-    """A world that tests only read."""
+    """Create a world that tests only read."""
     world = await api.merchant()
     await world.write(furnish)
     return world
@@ -117,7 +116,7 @@ async def test_a_repeat_with_the_same_request_id_gets_the_first_answer(
 
 
 @pytest.mark.parametrize("rpc", MUTATIONS)
-async def test_a_request_id_is_good_for_one_request_only(
+async def test_a_request_id_is_valid_for_one_request_only(
     rpc: str, api: Api, furnished: World
 ) -> None:
     request = REQUESTS[rpc](furnished)
@@ -171,7 +170,7 @@ async def test_a_refusal_is_not_remembered(api: Api, world: World) -> None:
     assert (await api.call("ProductService.CreateProduct", request)).product.code == "A-1"
 
 
-async def test_repeats_that_overlap_do_it_once(api: Api, world: World) -> None:
+async def test_overlapping_repeats_are_applied_once(api: Api, world: World) -> None:
     request = product_service_pb2.CreateProductRequest(
         parent=world.name, product=product_pb2.Product(code="once")
     )
@@ -184,7 +183,7 @@ async def test_repeats_that_overlap_do_it_once(api: Api, world: World) -> None:
     assert len({answer.product.name for answer in answers}) == 1
 
 
-async def test_a_merchant_is_made_once_by_repeats_that_overlap(api: Api, still: World) -> None:
+async def test_overlapping_repeats_create_a_merchant_once(api: Api, still: World) -> None:
     request = REQUESTS["MerchantService.CreateMerchant"](still)
     request.merchant_id += "-once"
     request.request_id = str(uuid.uuid4())
@@ -223,7 +222,7 @@ async def test_a_broken_page_token_is_refused(rpc: str, api: Api, still: World) 
 
 
 @pytest.mark.parametrize("rpc", LISTS)
-async def test_a_negative_page_size_is_refused_and_a_huge_one_is_cut(
+async def test_a_negative_page_size_is_refused_and_a_huge_one_is_reduced(
     rpc: str, api: Api, still: World
 ) -> None:
     request = REQUESTS[rpc](still)
@@ -239,7 +238,7 @@ async def test_every_list_says_which_revision_it_read(rpc: str, api: Api, still:
 
 
 def _etag_holder(request: Any) -> Any:
-    """What in a request carries the etag."""
+    """Return the part of a request that carries the etag."""
     if hasattr(request, "etag"):
         return request
     return next(value for _, value in request.ListFields() if hasattr(value, "etag"))

@@ -20,7 +20,7 @@ REQUEST = pb.WaitOperationRequest(name="merchants/acme/operations/o1")
 
 
 class FakeEngine:
-    """An operation that never ends, and a feed that tells how long it was asked to wait."""
+    """An operation that never ends, and a feed that records how long it was asked to wait."""
 
     def __init__(self) -> None:
         self.db = self.feed = self
@@ -43,7 +43,7 @@ class FakeEngine:
 
 
 class FakeCalls:
-    """As much of Calls as the method uses."""
+    """The part of Calls that the method uses."""
 
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
@@ -71,7 +71,7 @@ def begin(engine: FakeEngine, loop: LoopThread, timeout: float | None) -> tuple[
     return time, call
 
 
-def test_a_call_without_time_left_answers_with_the_state_that_there_is(
+def test_a_call_without_time_left_answers_with_the_current_state(
     engine: FakeEngine, loop: LoopThread
 ) -> None:
     _, call = begin(engine, loop, 0.2)  # less than the margin

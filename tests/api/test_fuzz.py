@@ -1,5 +1,5 @@
-"""Whatever a client sends, the answer is an answer or a refusal with a reason: never INTERNAL,
-never UNKNOWN, and the server lives."""
+"""Whatever a client sends, it gets an answer or an error with a reason: never INTERNAL, never
+UNKNOWN, and the server survives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zaiko_server.options import FILES
 pytestmark = pytest.mark.anyio
 
 ROUNDS = 2
-"""Of three requests, for each RPC and each of --seeds."""
+"""Rounds of three requests, for each RPC and each of --seeds."""
 BUGS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 TEXTS = (
     "",
@@ -68,13 +68,13 @@ NUMBERS = (
 
 
 class Fuzzer:
-    """Messages with the right types and everything else wrong, from a seed."""
+    """Makes messages with the right types and everything else wrong, from a seed."""
 
     def __init__(self, seed: int, merchant: str) -> None:
         self._random, self._merchant = random.Random(seed), merchant
 
     def changed(self, good: Any) -> Any:
-        """A request that works, with one to three of its fields spoilt at any depth."""
+        """Return a valid request with one to three of its fields damaged at any depth."""
         message = type(good)()
         message.CopyFrom(good)
         for _ in range(self._random.randint(1, 3)):
@@ -82,7 +82,7 @@ class Fuzzer:
         return message
 
     def filled(self, kind: Any) -> Any:
-        """A message of a kind, with most of its fields set to anything."""
+        """Return a message of a kind with most of its fields set to anything."""
         message = kind()
         for field in message.DESCRIPTOR.fields:
             if self._random.random() < 0.7:
@@ -90,7 +90,7 @@ class Fuzzer:
         return message
 
     def spoilt_bytes(self, good: Message) -> bytes:
-        """The bytes of a request, some of them other ones."""
+        """Return the bytes of a request with some of them changed."""
         data = bytearray(good.SerializeToString())
         for _ in range(self._random.randint(1, 8)):
             what = self._random.random()
@@ -161,7 +161,7 @@ class Fuzzer:
 
 
 def _messages(message: Any) -> Iterator[Any]:
-    """A message and every one within it."""
+    """Yield a message and every message within it."""
     yield message
     for field, value in message.ListFields():
         if field.message_type is not None and not field.message_type.GetOptions().map_entry:
@@ -187,7 +187,7 @@ def _method(rpc: str) -> Any:
 
 
 async def _outcome(api: Api, rpc: str, data: bytes) -> tuple[grpc.StatusCode, str]:
-    """The code and the reason of what the server says to these bytes."""
+    """Return the code and the reason that the server answers to these bytes."""
     method = _method(rpc)
     path = f"/{method.containing_service.full_name}/{method.name}"
     try:
@@ -211,7 +211,7 @@ async def _first(stream: Any) -> None:
 
 
 @pytest.mark.parametrize("rpc", all_rpcs())
-async def test_no_request_is_a_bug_of_the_server(
+async def test_no_request_causes_an_internal_error(
     rpc: str, api: Api, worn: World, pytestconfig: pytest.Config
 ) -> None:
     kind = type(REQUESTS[rpc](worn))
@@ -231,6 +231,6 @@ async def test_no_request_is_a_bug_of_the_server(
     assert len(found) > 1 or not request_type(rpc).fields
 
 
-async def test_the_server_answers_after_all_of_that(api: Api, worn: World) -> None:
+async def test_the_server_still_answers_afterwards(api: Api, worn: World) -> None:
     rpc = "MerchantService.GetMerchant"
     assert (await api.call(rpc, REQUESTS[rpc](worn))).merchant.name == worn.name

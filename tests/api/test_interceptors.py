@@ -1,4 +1,4 @@
-"""Interceptors surround all four kinds of calls: a servicer of this file has one of each."""
+"""Interceptors wrap all four kinds of calls: a servicer of this file has one of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ KINDS = ["UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"]
 
 
 class Four:
-    """Does what the request says, in four ways: `ok`, `refuse`, `busy`, `fail`, `abort`, `wait`."""
+    """Does what the request says, in four kinds: `ok`, `refuse`, `busy`, `fail`, `abort`,
+    `wait`."""
 
     async def behave(self, word: str, context: Any) -> Any:
         if word == "refuse":
@@ -63,7 +64,7 @@ class Four:
             yield await self.behave(request.value, context)
 
     async def writing(self, request: Any, context: Any) -> None:
-        """A stream that is written instead of yielded, as the official health service does."""
+        """Write to a stream instead of yielding, as the official health service does."""
         await context.write(Text(value="written"))
         await self.behave(request.value, context)
 
@@ -85,7 +86,7 @@ class Four:
 
 
 class Seen(Interceptor):
-    """Remembers what it was put around."""
+    """Remembers the calls that it wrapped."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any, bool]] = []
@@ -101,7 +102,7 @@ class Seen(Interceptor):
 
 @asynccontextmanager
 async def serving(*interceptors: Interceptor) -> AsyncIterator[Callable[[str, str], Any]]:
-    """A server of Four; what is given calls a kind with a word and answers every message."""
+    """Serve Four, and yield a function that calls a kind with a word and returns every message."""
     methods = InterceptedHandlers(*interceptors)
     methods.add_generic_rpc_handlers((Four().handlers(),))
     server = grpc.aio.server(handlers=[methods])
@@ -137,7 +138,7 @@ async def serving(*interceptors: Interceptor) -> AsyncIterator[Callable[[str, st
 
 
 async def ended(*seen: Seen) -> None:
-    """Returns when each has seen its one call end: that is after its client has the answer."""
+    """Wait until each has seen its one call end, which is after the client has the answer."""
     for _ in range(6000):
         if all(one.ended == 1 for one in seen):
             return
@@ -148,7 +149,7 @@ async def ended(*seen: Seen) -> None:
 async def calls_in(
     logs: Sequence[MutableMapping[str, Any]], count: int
 ) -> list[MutableMapping[str, Any]]:
-    """The lines about calls, once there are `count`: a call's line is written after its client has
+    """Return the log lines of calls once there are `count`: a line is written after the client has
     the answer."""
     for _ in range(6000):
         lines = [line for line in logs if line["event"] == "call"]
@@ -159,7 +160,7 @@ async def calls_in(
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "Writing"])
-async def test_an_interceptor_surrounds_the_whole_call(kind: str) -> None:
+async def test_an_interceptor_wraps_the_whole_call(kind: str) -> None:
     seen = Seen()
     async with serving(seen) as call:
         answers = await call(kind, "ok")
@@ -181,7 +182,7 @@ async def test_a_refusal_ends_every_kind_of_call_with_its_details(kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_bug_tells_only_its_incident_and_is_logged_with_its_traceback(kind: str) -> None:
+async def test_a_bug_shows_only_its_incident_and_is_logged_with_its_traceback(kind: str) -> None:
     with capture_logs() as logs:
         async with serving(Errors(lambda: "incident-7")) as call:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -218,7 +219,7 @@ async def test_a_handler_may_end_the_call_itself(kind: str) -> None:
     )
 
 
-async def test_a_method_that_nobody_has_is_refused_with_a_reason() -> None:
+async def test_a_method_that_does_not_exist_is_refused_with_a_reason() -> None:
     async with serving(AccessLog(lambda: "id"), Errors(lambda: "id")) as call:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call("UnaryUnary2", "ok")
@@ -228,7 +229,7 @@ async def test_a_method_that_nobody_has_is_refused_with_a_reason() -> None:
     assert error.metadata["method"] == "/test.Four/UnaryUnary2"
 
 
-async def test_methods_that_nobody_has_are_counted_as_one() -> None:
+async def test_methods_that_do_not_exist_are_counted_as_one() -> None:
     metrics = Metrics()
     async with serving(AccessLog(lambda: "id", metrics), Errors(lambda: "id")) as call:
         await call("UnaryUnary", "ok")
@@ -255,7 +256,7 @@ async def test_methods_that_nobody_has_are_counted_as_one() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_who_asks_in_japanese_is_told_what_to_do_in_japanese(kind: str) -> None:
+async def test_a_caller_that_prefers_japanese_gets_the_advice_in_japanese(kind: str) -> None:
     async with serving(Errors(lambda: "id")) as call:
         received = []
         for metadata in ((), (("accept-language", "ja"),)):
@@ -286,7 +287,7 @@ async def test_every_call_is_logged_once_with_its_id_and_outcome(kind: str) -> N
     ]
 
 
-async def test_a_call_that_the_client_gives_up_is_logged_as_such() -> None:
+async def test_a_call_that_the_client_cancels_is_logged_as_cancelled() -> None:
     with capture_logs() as logs:
         seen = Seen()
         async with serving(AccessLog(lambda: "id"), Errors(lambda: "id"), seen) as call:
@@ -318,7 +319,7 @@ async def test_streams_last_as_long_as_their_client_wants() -> None:
     assert caught.value.details() != "limit"
 
 
-async def test_trying_again_is_told_to_clients_that_retry_by_themselves() -> None:
+async def test_clients_that_retry_automatically_get_the_time_to_wait() -> None:
     async with serving(Errors(lambda: "id")) as call:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call("UnaryUnary", "busy")
@@ -327,7 +328,7 @@ async def test_trying_again_is_told_to_clients_that_retry_by_themselves() -> Non
 
 @pytest.mark.parametrize("kind", [*KINDS, "Writing"])
 @pytest.mark.parametrize("word", ["ok", "refuse", "abort"])
-async def test_layers_are_what_their_interceptors_are_one_by_one(kind: str, word: str) -> None:
+async def test_a_chain_does_the_same_as_its_interceptors_one_by_one(kind: str, word: str) -> None:
     async def outcome(*interceptors: Interceptor) -> Any:
         async with serving(*interceptors) as call:
             try:
@@ -342,16 +343,14 @@ async def test_layers_are_what_their_interceptors_are_one_by_one(kind: str, word
     assert [seen.calls for seen in both] == [one.calls, other.calls]
 
 
-async def test_a_method_that_nobody_has_is_refused_by_layers_with_errors() -> None:
+async def test_a_chain_with_errors_refuses_a_method_that_does_not_exist() -> None:
     async with serving(InterceptorChain(Errors(lambda: "id"))) as call:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call("../Nothing", "ok")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_each_method_is_surrounded_once_and_nothing_is_kept_of_those_that_nobody_has() -> (
-    None
-):
+async def test_each_method_is_wrapped_once_and_methods_that_do_not_exist_are_not_kept() -> None:
     class Counting(Interceptor):
         prepared = 0
 
@@ -371,7 +370,7 @@ async def test_each_method_is_surrounded_once_and_nothing_is_kept_of_those_that_
     assert asked("Nothing") is not asked("Nothing")
 
 
-def test_a_message_that_many_streams_send_is_made_into_bytes_once() -> None:
+def test_a_message_that_many_streams_send_is_serialized_once() -> None:
     made: list[Any] = []
 
     def serialize(message: Any) -> bytes:
@@ -386,7 +385,7 @@ def test_a_message_that_many_streams_send_is_made_into_bytes_once() -> None:
     assert len(made) == 2
 
 
-def test_few_messages_are_kept_and_no_large_one() -> None:
+def test_few_serialized_messages_are_kept_and_no_large_one() -> None:
     made: list[Any] = []
 
     def serialize(message: Any) -> bytes:
@@ -401,7 +400,7 @@ def test_few_messages_are_kept_and_no_large_one() -> None:
     assert made.count(first) == 2
 
 
-async def test_only_our_watches_send_once() -> None:
+async def test_only_watches_of_this_server_serialize_once() -> None:
     handler = grpc.unary_stream_rpc_method_handler(
         Four().unary_stream, response_serializer=Text.SerializeToString
     )

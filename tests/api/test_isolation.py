@@ -51,7 +51,7 @@ ONE_LOCK = {
 
 @dataclass
 class Attempts:
-    """What was tried with a token of `mine` to get at `theirs`."""
+    """What was tried with a token of `mine` to reach `theirs`."""
 
     api: Api
     mine: World
@@ -62,7 +62,8 @@ class Attempts:
     leaks: list[str] = field(default_factory=list)
 
     async def refused(self, rpc: str, request: Any) -> Refused | None:
-        """Try; None when it was answered, and then the answer tells nothing of theirs."""
+        """Try a request. Return None when it was answered, after checking that the answer shows
+        nothing of theirs."""
         self.count += 1
         call = self.api.method(rpc)(request, timeout=60, metadata=self.metadata)
         try:
@@ -112,7 +113,7 @@ async def tried(module_store: str, anyio_backend: str) -> AsyncIterator[Attempts
 
 
 def _marked(uow: Any) -> None:
-    """Texts by which a leak is known."""
+    """Store texts that would show a leak."""
     uow.update_merchant(replace(uow.merchants, display_name="Their Ltd"))
     product = uow.products.get(["apple"])["apple"]
     uow.products.update(replace(product, display_name="Their apple"))
@@ -120,7 +121,7 @@ def _marked(uow: Any) -> None:
 
 @pytest.fixture(params=["both locks", "names only", "reach only"])
 def lock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Which locks are in place."""
+    """Choose which checks are active."""
     if request.param == "reach only":
         monkeypatch.setattr(authentication, "check_names", lambda principal, message: None)
     if request.param == "names only":
@@ -164,7 +165,7 @@ async def test_nothing_of_another_merchant_can_be_reached(lock: str, tried: Atte
     )
 
 
-async def test_these_attempts_get_through_where_there_is_no_lock(
+async def test_the_same_attempts_succeed_without_both_checks(
     tried: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(authentication, "check_names", lambda principal, message: None)
@@ -183,7 +184,7 @@ async def test_these_attempts_get_through_where_there_is_no_lock(
     assert len(open_door.leaks) > 20
 
 
-async def test_a_merchant_that_is_there_and_one_that_is_not_are_refused_alike(
+async def test_a_foreign_merchant_is_refused_alike_whether_it_exists_or_not(
     tried: Attempts,
 ) -> None:
     for rpc in all_rpcs():
@@ -225,7 +226,7 @@ async def test_lists_about_no_merchant_show_only_what_is_mine(tried: Attempts) -
     assert not any(token.all_merchants for token in tokens.tokens)
 
 
-async def test_page_tokens_of_another_are_worth_nothing(tried: Attempts) -> None:
+async def test_page_tokens_of_another_merchant_are_refused(tried: Attempts) -> None:
     theirs = bearing(await token_of(tried.api, Role.ADMIN, (tried.theirs.id,)))
     used = 0
     for rpc in all_rpcs():
@@ -248,7 +249,7 @@ async def test_page_tokens_of_another_are_worth_nothing(tried: Attempts) -> None
 
 
 @pytest.mark.parametrize("rpc", ["SyncService.WatchSync", "StockService.WatchStocks"])
-async def test_resume_tokens_of_another_are_worth_nothing(rpc: str, tried: Attempts) -> None:
+async def test_resume_tokens_of_another_merchant_are_refused(rpc: str, tried: Attempts) -> None:
     theirs = bearing(await token_of(tried.api, Role.READER, (tried.theirs.id,)))
     watch = tried.api.method(rpc)(REQUESTS[rpc](tried.theirs), metadata=theirs, timeout=60)
     token = (await anext(aiter(watch))).resume_token
@@ -267,7 +268,7 @@ async def test_resume_tokens_of_another_are_worth_nothing(rpc: str, tried: Attem
     assert answer.reason == "RESUME_TOKEN_INVALID"
 
 
-async def test_a_merchant_is_made_by_nobody_who_has_only_some(tried: Attempts) -> None:
+async def test_a_caller_with_only_some_merchants_cannot_create_one(tried: Attempts) -> None:
     taken = merchant_service_pb2.CreateMerchantRequest(
         merchant_id=tried.theirs.id, merchant={"display_name": "N"}
     )
@@ -283,7 +284,7 @@ async def test_a_merchant_is_made_by_nobody_who_has_only_some(tried: Attempts) -
 
 
 def _mixed(request: Message, tried: Attempts) -> Iterator[Message]:
-    """My request with each one of its names made theirs."""
+    """Yield copies of my request, each with one of its names replaced by one of theirs."""
     for name in sorted(set(named(request))):
         if name.startswith(tried.mine.name):
             other = tried.theirs.name + name.removeprefix(tried.mine.name)

@@ -1,4 +1,4 @@
-"""Operations that the engine really runs: asked for, waited for and reported over the wire."""
+"""Operations that the engine really runs, requested, awaited and reported over the wire."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_an_operation_with_a_bug_ends_and_says_so(
     assert line["error"] == "KeyError('bug')"
 
 
-async def test_a_product_that_takes_the_code_away_is_not_matched(module_store: str) -> None:
+async def test_a_product_that_takes_the_code_is_not_matched(module_store: str) -> None:
     async with served(module_store, run_shops=True) as api:
         world = await api.merchant()
         renamed = product_pb2.Product(name=world("products/apple"), code="Z-9")

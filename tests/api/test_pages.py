@@ -1,4 +1,4 @@
-"""Page tokens: bound to merchant, request and database; and walks that see everything once."""
+"""Page tokens are bound to merchant, request and database, and paging shows everything once."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_token_leads_to_the_row_after_the_last_one_seen() -> None:
     assert PAGES.begin("acme", listing(first_token())).after == ("b",)
 
 
-def test_a_page_may_get_another_size() -> None:
+def test_the_next_page_may_have_another_size() -> None:
     assert PAGES.begin("acme", listing(first_token(), size=9)).page.size == 10
 
 
@@ -67,7 +67,7 @@ def test_a_page_may_get_another_size() -> None:
     ],
     ids=["another merchant", "another filter", "another list"],
 )
-def test_a_token_is_good_for_its_own_request_only(merchant: str, request_: Any) -> None:
+def test_a_page_token_is_valid_for_its_own_request_only(merchant: str, request_: Any) -> None:
     request_.page_token = first_token()
     with pytest.raises(InvalidPageToken):
         PAGES.begin(merchant, request_)
@@ -105,7 +105,7 @@ def test_a_page_ends_before_it_is_too_large_for_a_client() -> None:
     assert PAGES.begin("acme", listing(cut.next_page_token, size=10)).after == (2,)
 
 
-def test_a_single_row_that_is_too_large_still_comes() -> None:
+def test_a_single_row_that_is_too_large_is_still_returned() -> None:
     huge = product_pb2.Product(display_name="x" * (2 * pages.REPLY_LIMIT))
     cut = PAGES.cut(PAGES.begin("acme", listing()), [(1,), (2,)], lambda row: row, [huge, huge], 1)
     assert len(cut.items) == 1
@@ -146,7 +146,7 @@ def test_a_list_refuses_a_broken_token_before_it_reads() -> None:
         )
 
 
-def test_filters_that_the_store_does_not_know_are_applied_across_pages() -> None:
+def test_filters_that_the_store_cannot_apply_work_across_pages() -> None:
     rows = [(number,) for number in range(1000)]
 
     def fetch(page: Any) -> list[tuple[int]]:
@@ -198,7 +198,7 @@ WALKS = [
 @pytest.mark.parametrize(
     ("rpc", "kind", "items", "parent"), WALKS, ids=lambda value: str(value)[:30]
 )
-async def test_a_walk_in_small_steps_sees_what_one_page_sees(
+async def test_small_pages_show_the_same_as_one_large_page(
     rpc: str, kind: Any, items: str, parent: str | None, api: Api, world: World
 ) -> None:
     await world.write(furnish)
@@ -223,7 +223,9 @@ async def test_a_walk_in_small_steps_sees_what_one_page_sees(
 
 
 @pytest.mark.anyio
-async def test_walks_of_filtered_orders(api: Api, world: World) -> None:
+async def test_small_pages_of_filtered_orders_show_the_same_as_one_large_page(
+    api: Api, world: World
+) -> None:
     await more_of_everything(api, world)
     wanted = {
         "external_ids": ["gid://toy/1", "7", "8", "none"],
@@ -275,22 +277,22 @@ async def test_rare_runs_are_found_without_reading_all_others(
 
 
 async def more_of_everything(api: Api, world: World) -> None:
-    """At least two of each."""
+    """Create at least two of each resource."""
     from zaiko_core.app import links, operations, orders
     from zaiko_core.app.links import LinkDraft
     from zaiko_core.app.records import AdditionRecord
-    from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+    from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
     from zaiko_core.domain.links import Part
 
     def add(uow: Any) -> None:
-        line = Line("1", "l3", 1, 0, 0)
+        line = DemandLine("1", "l3", 1, 0, 0)
         for number in ("7", "8"):
             orders.ingest(
                 uow,
                 "one",
                 [
                     OrderRecord(
-                        number, f"#{number}", uow.now, uow.now, OrderState.OPEN, uow.now, (line,)
+                        number, f"#{number}", uow.now, uow.now, DemandState.OPEN, uow.now, (line,)
                     )
                 ],
             )

@@ -22,7 +22,7 @@ from zaiko_server.security.authority import FRESH, TokenAuthority
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_caller_that_calls_too_often_is_told_when_to_come_back(module_store: str) -> None:
+async def test_a_caller_that_calls_too_often_gets_the_time_to_wait(module_store: str) -> None:
     async with served(module_store, auth="tokens", rate=5.0) as api:
         world = await api.merchant()
         eager, calm = [bearing(await token_of(api, Role.READER, (world.id,))) for _ in range(2)]
@@ -39,7 +39,7 @@ async def test_a_caller_that_calls_too_often_is_told_when_to_come_back(module_st
         assert await _outcome(api, world, calm) is None
 
 
-async def test_a_watch_that_begins_on_a_session_counts_as_a_call(module_store: str) -> None:
+async def test_a_watch_that_is_created_on_a_session_counts_as_a_call(module_store: str) -> None:
     async with served(module_store, auth="tokens", rate=1.0) as api:
         world = await api.merchant()
         token = await token_of(api, Role.READER, (world.id,))
@@ -75,7 +75,7 @@ async def _outcome(api: Api, world: World, metadata: Any) -> Refused | None:
     return None
 
 
-async def test_a_host_that_guesses_is_not_looked_up_any_more_and_hinders_nobody_who_is_known(
+async def test_a_host_that_guesses_tokens_is_limited_and_known_callers_behind_it_are_not(
     module_store: str,
 ) -> None:
     async with served(module_store, auth="tokens") as api:
@@ -93,23 +93,26 @@ async def test_a_host_that_guesses_is_not_looked_up_any_more_and_hinders_nobody_
 
 
 class Kept:
-    """A store with one token, and a call that bears one."""
+    """A store with one token, and a call with it."""
 
     def __init__(self) -> None:
         self.record = TokenRecord("known", "READER", ("acme",), "Known")
-        self.read = 0
+        self.reads = 0
 
-    async def tokens(self, work: Any, *, writing: bool = False) -> Any:
-        return None if writing else work(self)
+    async def read(self, query: Any) -> Any:
+        return query(self)
+
+    async def write(self, command: Any) -> None:
+        """Forget when it was used."""
 
     def get(self, token: str) -> TokenRecord | None:
-        self.read += 1
+        self.reads += 1
         return self.record if token == "known" else None
 
 
 @dataclass
 class From:
-    """A call from the one host that everybody has behind a proxy."""
+    """A call from the host that all callers behind a proxy share."""
 
     token: str
 
@@ -120,7 +123,7 @@ class From:
         return bearing(f"zk_{self.token}_{'a' * 43}")
 
 
-async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_when_it_is_looked_up_again(  # noqa: E501
+async def test_a_known_caller_is_not_limited_by_guesses_of_its_host_when_its_token_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tokens, "principal_of", lambda record, secret, now: _known(record))
@@ -138,7 +141,7 @@ async def test_who_is_known_is_not_hindered_by_guesses_of_the_same_host_also_whe
     assert (await authority.principal(From("known"))).id == "known"
     assert reasons == ["TOKEN_INVALID"] * 20 + ["RATE_LIMITED"] * 20
     assert "unknown tokens" in caught.value.message
-    assert store.read == 1 + 20 + 1
+    assert store.reads == 1 + 20 + 1
 
 
 def _known(record: TokenRecord | None) -> Principal:

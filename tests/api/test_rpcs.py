@@ -1,4 +1,4 @@
-"""Every RPC does what its comment says, and answers in the documented shape: the bodies are in
+"""Every RPC does what its comment says, and answers in the documented form. The bodies are in
 `rpcs/`."""
 
 from __future__ import annotations

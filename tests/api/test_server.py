@@ -1,4 +1,5 @@
-"""The server as a whole: health, reflection, channelz, its life, and what it never tells."""
+"""The server as a whole: health, reflection, channelz, start and stop, and what it never
+reveals."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ async def test_every_service_is_healthy(service: str, api: Api) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_contract_can_be_read_from_a_running_server(api: Api) -> None:
+async def test_reflection_shows_the_protos_of_a_running_server(api: Api) -> None:
     def read() -> tuple[set[str], list[str]]:
         with grpc.insecure_channel(api.address) as channel:
             database = ProtoReflectionDescriptorDatabase(channel)
@@ -114,7 +115,7 @@ async def test_a_bug_in_a_handler_reaches_the_client_as_an_incident(
 
 
 @pytest.mark.anyio
-async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -> None:
+async def test_stopping_ends_watches_with_a_bookmark_and_a_reason(sqlite_url: str) -> None:
     config = Config(
         listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=2.0
     )
@@ -140,7 +141,7 @@ async def test_stopping_ends_watches_with_a_mark_and_a_reason(sqlite_url: str) -
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("waiting", ["WatchOperation", "WaitOperation", "Health.Watch"])
-async def test_nobody_who_only_waits_holds_up_a_server_that_stops(
+async def test_calls_that_only_wait_do_not_delay_a_stopping_server(
     waiting: str, sqlite_url: str
 ) -> None:
     config = Config(
@@ -183,7 +184,7 @@ async def test_nobody_who_only_waits_holds_up_a_server_that_stops(
 
 
 @pytest.mark.anyio
-async def test_no_stream_holds_up_a_server_that_stops(sqlite_url: str) -> None:
+async def test_streams_do_not_delay_a_stopping_server(sqlite_url: str) -> None:
     config = Config(
         listen="127.0.0.1:0", database=sqlite_url, secret_keys=(KEY,), run_shops=False, grace=200.0
     )
@@ -230,7 +231,7 @@ async def _to_its_end(call: Any, received: list[Any]) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_watched_operation_takes_one_of_the_places_for_streams(
+async def test_a_watched_operation_takes_a_stream_slot(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_server, "WatchLimits", lambda: WatchLimits(principal=1))
@@ -255,7 +256,7 @@ async def test_a_watched_operation_takes_one_of_the_places_for_streams(
 
 
 async def _reason(call: Any) -> str | None:
-    """Why a stream was refused, or None when it answers."""
+    """Return why a stream was refused, or None when it answers."""
     try:
         await call.read()
     except grpc.aio.AioRpcError as error:
@@ -282,7 +283,7 @@ async def test_a_signal_stops_the_server(sqlite_url: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_running(
+async def test_a_port_in_use_is_an_error_and_nothing_keeps_running(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     async with served(sqlite_url) as running:
@@ -317,7 +318,7 @@ async def test_a_unix_socket(sqlite_url: str, tmp_path: Path) -> None:
         assert not listed.merchants
 
 
-def test_options_win_over_the_environment_which_wins_over_defaults(
+def test_options_override_the_environment_which_overrides_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     environment = {
@@ -336,7 +337,7 @@ def test_options_win_over_the_environment_which_wins_over_defaults(
     assert config.database == "sqlite:///zaiko.db"
 
 
-def test_a_setting_that_is_wrong_is_named_without_its_value() -> None:
+def test_an_invalid_setting_is_named_without_its_value() -> None:
     with pytest.raises(ValidationError) as caught:
         Config.read({"capacity": 0, "colour": SECRET})
     assert "capacity" in str(caught.value)
@@ -351,7 +352,7 @@ def test_keys_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in repr(config.engine())
 
 
-def test_a_key_is_made_once_and_for_this_user_only(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_for_this_user_only(tmp_path: Path) -> None:
     config = Config(secret_key_file=tmp_path / "zaiko.key")
 
     first, second = config.keys(), config.keys()

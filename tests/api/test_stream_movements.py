@@ -1,5 +1,5 @@
-"""StreamMovements on a real server: answers in order, refusals beside facts, gaps, replays,
-back-pressure and the drain."""
+"""StreamMovements on a real server: answers in order, refused facts beside recorded ones, gaps,
+replays, back-pressure and the drain."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def open_stream(api: Api) -> Any:
 
 
 async def answers_to(api: Api, requests: Sequence[Any]) -> list[Any]:
-    """Every answer to a stream that is half-closed after `requests`."""
+    """Return every answer to a stream that is half-closed after `requests`."""
     stream = open_stream(api)
 
     async def write() -> None:
@@ -69,14 +69,14 @@ async def causes(api: Api, world: World) -> list[str]:
     ]
 
 
-async def test_answers_come_in_the_order_of_requests_with_the_stock_of_their_revision(
+async def test_answers_are_in_the_order_of_requests_with_the_stock_of_their_revision(
     api: Api, world: World
 ) -> None:
     answers = await answers_to(api, [receipt(world, number) for number in range(1, 301)])
 
     assert [answer.sequence for answer in answers] == list(range(1, 301))
     # Facts of one transaction share its revision, and so its stock; none is left out, and none
-    # counted before it was told.
+    # counted before it was answered.
     told_by = {answer.revision: answer.sequence for answer in answers}
     assert [answer.stock.physical for answer in answers] == [
         told_by[answer.revision] for answer in answers
@@ -89,7 +89,7 @@ async def test_answers_come_in_the_order_of_requests_with_the_stock_of_their_rev
     assert await physical(api, world) == 300
 
 
-async def test_a_cause_key_that_comes_twice_in_a_row_is_recorded_once(
+async def test_a_cause_key_repeated_in_the_next_fact_is_recorded_once(
     api: Api, world: World
 ) -> None:
     facts = [receipt(world, number) for number in (1, 2, 3)]
@@ -123,7 +123,7 @@ async def test_every_kind_of_fact_is_recorded(api: Api, world: World) -> None:
     ]
 
 
-async def test_a_refused_fact_is_answered_by_its_problem_and_leaves_its_neighbours(
+async def test_a_refused_fact_is_answered_by_its_problem_and_its_neighbours_are_recorded(
     api: Api, world: World
 ) -> None:
     nowhere = receipt(world, 2)
@@ -218,9 +218,7 @@ async def test_another_parent_ends_the_stream(api: Api, world: World) -> None:
     assert refused(caught.value).reason == "INVALID_NAME"
 
 
-async def test_what_is_sent_again_on_another_stream_is_recorded_once(
-    api: Api, world: World
-) -> None:
+async def test_a_fact_repeated_on_another_stream_is_recorded_once(api: Api, world: World) -> None:
     facts = [receipt(world, number, 2) for number in range(1, 6)]
     await answers_to(api, facts)
 
@@ -231,9 +229,7 @@ async def test_what_is_sent_again_on_another_stream_is_recorded_once(
     assert await physical(api, world) == 12
 
 
-async def test_a_fact_that_comes_twice_in_one_stream_is_recorded_once(
-    api: Api, world: World
-) -> None:
+async def test_a_fact_repeated_in_one_stream_is_recorded_once(api: Api, world: World) -> None:
     answers = await answers_to(
         api, [receipt(world, 1, cause="same"), receipt(world, 2, cause="same")]
     )
@@ -244,7 +240,7 @@ async def test_a_fact_that_comes_twice_in_one_stream_is_recorded_once(
     ]
 
 
-async def test_a_client_that_goes_away_leaves_whole_facts_and_can_send_all_again(
+async def test_after_a_client_disconnects_whole_facts_are_recorded_and_it_can_resend_all(
     api: Api, world: World
 ) -> None:
     facts = [receipt(world, number) for number in range(1, 201)]
@@ -273,7 +269,7 @@ async def test_a_store_that_fails_a_group_ends_the_stream_and_answers_none_of_it
         raise trouble("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(api.engine.db, "write_together", away)
+        patched.setattr(api.engine.db, "write", away)
         await stream.write(receipt(world, 2))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stream.read()
@@ -283,7 +279,7 @@ async def test_a_store_that_fails_a_group_ends_the_stream_and_answers_none_of_it
     assert await physical(api, world) == 1
 
 
-async def test_a_server_that_drains_answers_what_it_has_read_and_says_so(
+async def test_a_draining_server_answers_what_it_has_read_and_ends_with_the_reason(
     module_store: str, anyio_backend: str
 ) -> None:
     async with served(module_store) as running:

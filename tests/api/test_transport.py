@@ -1,5 +1,5 @@
-"""TLS: the server's certificate, clients' certificates, and what may be heard beyond this
-machine."""
+"""TLS: the server's certificate, clients' certificates, and what listening beyond this machine
+requires."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def _ask(
         )
 
 
-async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a_restart(
+async def test_a_new_certificate_is_used_without_a_restart(
     module_store: str, tmp_path: Path
 ) -> None:
     old, new = Ca(), Ca()
@@ -53,7 +53,7 @@ async def test_over_tls_the_server_shows_its_certificate_and_a_new_one_without_a
         assert (await _ask(api.address, world, new.pem)).merchant.name == world.name
 
 
-async def test_with_a_client_ca_only_its_clients_are_let_in(
+async def test_with_a_client_ca_only_its_clients_can_connect(
     module_store: str, tmp_path: Path
 ) -> None:
     ca, clients = Ca(), Ca()
@@ -73,7 +73,9 @@ async def test_with_a_client_ca_only_its_clients_are_let_in(
             assert error.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_certificate_can_stand_for_a_token(module_store: str, tmp_path: Path) -> None:
+async def test_a_client_certificate_can_stand_for_a_token(
+    module_store: str, tmp_path: Path
+) -> None:
     ca = Ca()
     certificate, key = written(tmp_path, ca.issue("server"))
     (tmp_path / "ca.pem").write_bytes(ca.pem)
@@ -109,7 +111,7 @@ async def test_a_certificate_can_stand_for_a_token(module_store: str, tmp_path: 
         (":50051", False, False, True),
     ],
 )
-def test_beyond_this_machine_it_takes_tls_and_tokens(
+def test_a_server_that_others_can_reach_needs_tls_and_tokens(
     listen: str, tls: bool, with_tokens: bool, exposed: bool
 ) -> None:
     if not exposed:
@@ -122,7 +124,7 @@ def test_beyond_this_machine_it_takes_tls_and_tokens(
     assert "--insecure" in str(error.value)
 
 
-def test_files_that_make_no_certificate_are_named(tmp_path: Path) -> None:
+def test_an_unusable_certificate_file_is_named(tmp_path: Path) -> None:
     certificate, key = written(tmp_path, Ca().issue("one"))
     other = written(tmp_path, Ca().issue("two"), "other")[1]
     nothing = tmp_path / "nothing.pem"

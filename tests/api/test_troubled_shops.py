@@ -1,4 +1,4 @@
-"""What people see of a shop whose runs cannot even begin, or break off for a fault of ours."""
+"""What people see of a shop whose runs cannot begin, or fail by a bug of zaiko."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from api.bench import Api, World, served
 from structlog.testing import capture_logs
 from zaiko.v1 import error_pb2, shop_pb2, shop_service_pb2
 from zaiko_core.storage.secrets import SecretBox
-from zaiko_core.sync.cycle import Cycle
+from zaiko_core.sync.shop_run import ShopRun
 
 pytestmark = pytest.mark.anyio
 
 
 async def troubled(api: Api, world: World, reason: Any) -> shop_pb2.Shop:
-    """Shop one, as soon as it shows a problem of this reason."""
+    """Return shop one as soon as it shows a problem of this reason."""
     async with asyncio.timeout(60):
         while True:
             shop = await shown(api, world)
@@ -37,18 +37,18 @@ async def shown(api: Api, world: World) -> shop_pb2.Shop:
 
 
 def locked(uow: Any) -> None:
-    """Shop one has credentials under a key that is lost."""
+    """Seal the credentials of shop one under a key that is lost."""
     lost = SecretBox([SecretBox.new_key()]).seal({"token": "entered"})
     uow.shops.update(replace(uow.shops.get(["one"])["one"], secrets=lost))
 
 
-async def test_a_run_that_breaks_off_for_a_fault_of_ours_is_seen_at_its_shop(
+async def test_a_run_that_fails_by_a_bug_of_zaiko_is_shown_at_its_shop(
     module_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def bug(cycle: Cycle) -> None:
+    async def bug(cycle: ShopRun) -> None:
         raise KeyError("bug")
 
-    monkeypatch.setattr(Cycle, "execute", bug)
+    monkeypatch.setattr(ShopRun, "execute", bug)
     with capture_logs() as logs:
         async with served(module_store, run_shops=True) as api:
             world = await api.merchant()
@@ -62,7 +62,7 @@ async def test_a_run_that_breaks_off_for_a_fault_of_ours_is_seen_at_its_shop(
     assert "KeyError('bug')" in {line["error"] for line in logs if line["event"] == "run_crashed"}
 
 
-async def test_a_shop_whose_credentials_no_key_opens_is_held_and_can_be_looked_at(
+async def test_a_shop_whose_credentials_no_key_decrypts_is_held_and_can_be_read(
     module_store: str,
 ) -> None:
     async with served(module_store, run_shops=True) as api:
@@ -86,7 +86,7 @@ async def test_a_shop_whose_credentials_no_key_opens_is_held_and_can_be_looked_a
     )
 
 
-async def test_credentials_that_no_key_opens_are_replaced_by_entering_all_of_them_again(
+async def test_credentials_that_no_key_decrypts_are_replaced_by_entering_all_of_them_again(
     module_store: str,
 ) -> None:
     async with served(module_store) as api:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -21,10 +21,11 @@ from sqlalchemy import Connection, text, true
 from zaiko_core.app.records import JobClaim
 from zaiko_core.domain.decision import Policy
 from zaiko_core.domain.errors import LeaseLost
-from zaiko_core.storage import jobs, schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage import batching, jobs, schema
+from zaiko_core.storage.batching import QueuedItem, Settled
+from zaiko_core.storage.transactions import Transactions
 from zaiko_core.storage.uow import StorageUnitOfWork
-from zaiko_core.sync import cycle
+from zaiko_core.sync import shop_run
 from zaiko_core.sync.scheduler import Scheduler
 from zaiko_sdk import ConnectorType
 
@@ -36,18 +37,24 @@ _SET_RUN = text("SELECT set_config('cluster.run', :run, true)")
 
 def record() -> None:
     """Make every transaction of a run set its token, also one that forgets to check it."""
-    transaction, run_claimed, policy_of = (
-        Database._transaction,
+    begin, apply_commands, run_claimed, policy_of = (
+        Transactions.begin,
+        batching.apply_commands,
         Scheduler._run_claimed,
-        cycle.policy_of,
+        shop_run.policy_of,
     )
 
     @contextlib.contextmanager
-    def marked(self: Database, *, writing: bool) -> Iterator[Connection]:
-        with transaction(self, writing=writing) as connection:
+    def begun(self: Transactions, *, writing: bool) -> Iterator[Connection]:
+        with begin(self, writing=writing) as connection:
             if writing and _RUN.get():
                 connection.execute(_SET_RUN, {"run": _RUN.get()})
             yield connection
+
+    def applied(uow: StorageUnitOfWork, group: Sequence[QueuedItem]) -> list[Settled]:
+        # In a batch, each command is of a run of its own, or of none.
+        uow._connection.execute(_SET_RUN, {"run": group[0].context.get(_RUN, "")})
+        return apply_commands(uow, group)
 
     async def running(self: Scheduler, claim: JobClaim) -> None:
         # A run is a task of its own; its worker threads inherit the context.
@@ -58,9 +65,10 @@ def record() -> None:
         policy = policy_of(kind)
         return None if policy is None else replace(policy, visibility=VISIBILITY)
 
-    Database._transaction = marked  # type: ignore[method-assign]
+    Transactions.begin = begun  # type: ignore[method-assign]
+    batching.apply_commands = applied
     Scheduler._run_claimed = running  # type: ignore[method-assign]
-    cycle.policy_of = prompt
+    shop_run.policy_of = prompt
 
 
 def unfenced() -> None:

@@ -1,4 +1,5 @@
-"""Every document, section, decision and migration that the repository cites exists.
+"""Every document, section, decision and migration that the repository cites exists, and decisions
+that are cited are in force.
 
 `python tests/repo/test_references.py PATH...` prints what is dangling below these paths.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +63,16 @@ class Tree:
     def bare(self) -> frozenset[str]:
         """The names of the files without their folders: «each README.md» means any of them."""
         return frozenset(Path(name).name for name in self.names)
+
+    @cached_property
+    def superseded(self) -> Mapping[str, str]:
+        """The numbers of superseded decisions, with the number that supersedes each."""
+        pages = [name for name in self.names if name.startswith("docs/adr/0")]
+        found = {
+            page: re.search(r"^\*\*Superseded\*\* by \[(\d{4})\]", self.text(page), re.M)
+            for page in pages
+        }
+        return {Path(page).name[:4]: by[1] for page, by in found.items() if by}
 
     def text(self, name: str) -> str:
         """Return the text of a file."""
@@ -120,6 +131,8 @@ def _dangling_of(tree: Tree, name: str, text: str) -> Iterator[tuple[int, str]]:
     for at, number in _decisions(name, text):
         if not any(other.startswith(f"docs/adr/{number}-") for other in tree.names):
             yield at, f"ADR {number}"
+        elif number in tree.superseded and not name.startswith("docs/adr/"):
+            yield at, f"ADR {number}, which {tree.superseded[number]} supersedes"
     for match in _MIGRATION.finditer(text):
         if not any(f"/migrations/versions/{match[1]}_" in other for other in tree.names):
             yield match.start(), f"migration {match[1]}"
@@ -153,6 +166,8 @@ def _missing_section(tree: Tree, name: str, before: str, number: str) -> str | N
     else:
         return f"§{number} of which document?"
     page = tree.page(name, cited)
+    if page is None and name.endswith(".md") and cited in tree.bare:
+        return None  # «cite it in the code (`FACTS.md §6`)»: any of them
     if page is None or not tree.has_section(page, number):
         return f"{cited} §{number}"
     return None
@@ -184,6 +199,7 @@ def test_everything_that_is_cited_exists() -> None:
 FILES = {
     "docs/domain.md": "# The domain\n\n## 2. Terms\n\n### Each order counts once\n",
     "docs/adr/0004-the-fence.md": "# 0004 · The fence\n",
+    "docs/adr/0007-old.md": "# 0007 · Old\n\n**Superseded** by [0004](0004-the-fence.md).\n",
     "core/storage/migrations/versions/0017_field_words.py": "",
     "plugins/mall/FACTS.md": "# Facts\n\n## 5. Stock\n\n### 5.1 States\n",
     "plugins/mall/src/stock.py": "",
@@ -197,6 +213,8 @@ FILES = {
         ("core/stock.py", '"""Arithmetic (domain.md §9)."""', ["1: domain.md §9"]),
         ("core/stock.py", '"""Arithmetic (api.md\n§10)."""', ["1: api.md", "2: api.md §10"]),
         ("core/stock.py", "# See ADRs 0004 and\n# 0099.\n", ["1: ADR 0099"]),
+        ("core/stock.py", "# See ADR 0007.\n", ["1: ADR 0007, which 0004 supersedes"]),
+        ("docs/adr/0005-next.md", "It includes (0007).\n", []),
         ("core/stock.py", "# See §3.\n", ["1: §3 of which document?"]),
         ("core/stock.py", "# Each FACTS.md has a §9 (FACTS.md §5).\n",
          ["1: §9 of which document?", "1: FACTS.md §5"]),
@@ -210,6 +228,8 @@ FILES = {
         ("docs/adr/0005-next.md", "As in (0004), not 0001.\n", ["1: ADR 0001"]),
         ("docs/page.md", "[rule](domain.md#each-order-counts-once) [x](#here)\n\n# Here\n", []),
         ("docs/page.md", "[rule](domain.md#each-order)\n", ["1: domain.md#each-order"]),
+        ("docs/page.md", "Cite it in the code (`FACTS.md §6`), not domain.md §9.\n",
+         ["1: domain.md §9"]),
         ("docs/page.md", "[rule](../core/) [rule](../gone/)\n", ["1: ../gone/"]),
         ("docs/page.md", "`call[x](y)` and [web](https://example.com/a.md)\n", []),
     ],

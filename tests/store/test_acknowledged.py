@@ -20,7 +20,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.lost = 0
-        self.world = World(Database(url, lost=self._count)).begin()
+        self.world = World(Database(url, on_lost_commits=self._count)).begin()
         self.world.receive("tea", 5)
 
     def _count(self) -> None:
@@ -112,9 +112,7 @@ def test_a_process_that_has_committed_nothing_has_nothing_to_lose(
 
 @pytest.mark.anyio
 async def test_commits_that_went_together_are_noted_as_those_that_went_alone(store: Store) -> None:
-    await store.world.db.write_together(
-        MERCHANT, lambda uow: uow.changed(ChangeKind.STOCK, ["tea"])
-    )
+    await store.world.db.write(MERCHANT, lambda uow: uow.changed(ChangeKind.STOCK, ["tea"]))
     store.happens(*_FORGET)
 
     with pytest.raises(StorageUnavailable, match="lost"):

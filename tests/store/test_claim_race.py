@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Text, cast, func, text
 from store.test_jobs import LEASE
 from support.stores import PostgreSQL
 from support.waiting import until
 from support.world import World
 from zaiko_core.app.records import JobClaim
+from zaiko_core.storage import jobs
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Jobs
 
@@ -34,8 +36,10 @@ def world(postgresql: PostgreSQL) -> Iterator[World]:
     postgresql.drop(url)
 
 
-def test_a_change_that_commits_while_a_claim_looks_is_not_lost(world: World) -> None:
-    looking = _slow_looks(world.db)
+def test_a_change_that_commits_while_a_claim_looks_is_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claiming_now = _slow_claims(monkeypatch)
     claims: list[JobClaim] = []
 
     def claim() -> None:
@@ -46,7 +50,7 @@ def test_a_change_that_commits_while_a_claim_looks_is_not_lost(world: World) -> 
     claiming = threading.Thread(target=claim)
 
     claiming.start()
-    assert looking.wait(60)
+    assert claiming_now.wait(60)
     until(lambda: _looks(world.db) or claims, "the look has its snapshot, and no locks")
     world.receive("tea", 1)
     claiming.join()
@@ -64,25 +68,19 @@ def _looks(db: Database) -> bool:
 
 
 def _claim(db: Database) -> list[JobClaim]:
-    with db._transaction(writing=True) as connection:
+    with db.transactions.begin(writing=True) as connection:
         return Jobs(connection, None, owner="one", lease=LEASE).claim(1)
 
 
-def _slow_looks(db: Database) -> threading.Event:
-    """Make the look of a claim take half a second between its snapshot and its locks; what is
-    returned is set when one begins."""
-    begun = threading.Event()
+def _slow_claims(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Make a claim take half a second between its snapshot and its locks. The event is set when one
+    begins."""
+    begun, honest = threading.Event(), jobs._due
 
-    @event.listens_for(db.engine, "before_cursor_execute", retval=True)
-    def slow(
-        _: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any
-    ) -> tuple[str, Any]:
-        if "SKIP LOCKED" in statement and "FROM shops" in statement:
-            statement = statement.replace(
-                "WHERE shops.due_at <=", "WHERE pg_sleep(0.5)::text = '' AND shops.due_at <="
-            )
-            assert "pg_sleep" in statement
-            begun.set()
-        return statement, parameters
+    def slow(*shape: Any) -> Any:
+        begun.set()
+        return honest(*shape).where(cast(func.pg_sleep(0.5), Text) == "")
 
+    slow_once = lru_cache(slow)
+    monkeypatch.setattr(jobs, "_due", slow_once)
     return begun

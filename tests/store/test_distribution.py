@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Insert, Table, event
+from sqlalchemy import Column, Insert, Table
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression
 from support.simulation import Simulation
@@ -19,17 +19,20 @@ from support.world import MERCHANT
 from zaiko_core.app import stock
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.sql import Execution, observed
 
 OF_THE_INSTALLATION = {"system", "tokens"}
 """Small, and the same for every merchant: reference tables, or in a database of their own."""
 ACROSS_MERCHANTS = {
     "zaiko_core.storage.jobs",
     "zaiko_core.storage.catalogue",
-    "zaiko_core.storage.census",
+    "zaiko_core.storage.statistics",
 }
 """Where a statement may look at many merchants: claims of due shops, the list of merchants, counts
 for gauges."""
-_ON_THE_WAY = {f"zaiko_core.storage.{name}" for name in ("rowset", "engine", "prepared")}
+_ON_THE_WAY = {
+    f"zaiko_core.storage.{name}" for name in ("rowset", "scope", "sql", "transactions", "database")
+}
 
 
 def test_every_table_leads_with_the_merchant() -> None:
@@ -89,22 +92,16 @@ def watched(db: Database) -> Iterator[tuple[set[str], dict[str, list[str]]]]:
     seen: set[str] = set()
     wrong: dict[str, list[str]] = {}
 
-    def look(
-        connection: Any, statement: Any, multiparams: Any, params: Any, execution_options: Any
-    ) -> None:
-        if not hasattr(statement, "get_children") or _module() in ACROSS_MERCHANTS:
+    def check(execution: Execution) -> None:
+        if _module() in ACROSS_MERCHANTS:
             return
-        text = str(statement)
-        seen.add(text)
-        loose = sorted(table.name for table in unbound(statement))
+        seen.add(execution.text)
+        loose = sorted(table.name for table in unbound(execution.statement))
         if loose:
-            wrong[text] = loose
+            wrong[execution.text] = loose
 
-    event.listen(db.engine, "before_execute", look)
-    try:
+    with observed(db.engine, check):
         yield seen, wrong
-    finally:
-        event.remove(db.engine, "before_execute", look)
 
 
 def unbound(statement: Any) -> set[Table]:
@@ -115,6 +112,10 @@ def unbound(statement: Any) -> set[Table]:
     for element in visitors.iterate(statement):
         if isinstance(element, Table):
             tables.add(element)
+        if isinstance(element, Insert):
+            # Every row of an insert has its merchant: the column is part of the key, and has no
+            # default.
+            bound.add(element.table)  # type: ignore[arg-type]
         if isinstance(element, BinaryExpression) and element.operator in (
             operators.eq,
             operators.in_op,
@@ -124,10 +125,6 @@ def unbound(statement: Any) -> set[Table]:
                 for side in (element.left, element.right)
                 if isinstance(side, Column) and side.name == "merchant"
             }
-    if isinstance(statement, Insert):
-        # Every row of an insert has its merchant: the column is part of the key, and has no
-        # default.
-        bound.add(statement.table)  # type: ignore[arg-type]
     return {table for table in tables - bound if table.name not in OF_THE_INSTALLATION}
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
-from sqlalchemy import event
 from store.test_journal_machine import PRODUCT, PRODUCTS, UNITS, Journal
 from support.pushing import POLICY, Pusher
 from support.simulation import Simulation
@@ -18,12 +17,13 @@ from support.stores import PostgreSQL
 from support.world import MERCHANT, World, order
 from zaiko_core.app import explain, stock
 from zaiko_core.app.explain import Explained
-from zaiko_core.app.sync import Outcome
+from zaiko_core.app.sync import SendOutcome
 from zaiko_core.domain.errors import NotFound, RevisionCompacted, RevisionInFuture
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.push import PushOutcome, Term, total
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.sql import observed
 
 DAY = 24 * 3_600_000_000
 
@@ -188,7 +188,7 @@ def test_a_push_is_recorded_before_it_is_sent_and_after_its_outcome(world: World
 
     prepared = pusher.prepare("a", shown={"tea": 4})
     before = pusher.sent("a", "tea")
-    pusher.settle("a", prepared, Outcome(applied=True))
+    pusher.settle("a", prepared, SendOutcome(applied=True))
     after = pusher.sent("a", "tea")
 
     assert before is not None
@@ -209,13 +209,13 @@ def test_a_push_is_recorded_before_it_is_sent_and_after_its_outcome(world: World
 @pytest.mark.parametrize(
     ("outcome", "recorded"),
     [
-        (Outcome(stale=True), PushOutcome.STALE),
-        (Outcome(unknown=True), PushOutcome.UNKNOWN),
-        (Outcome(unsent=True), PushOutcome.UNSENT),
+        (SendOutcome(stale=True), PushOutcome.STALE),
+        (SendOutcome(unknown=True), PushOutcome.UNKNOWN),
+        (SendOutcome(unsent=True), PushOutcome.UNSENT),
     ],
 )
 def test_each_outcome_is_recorded_and_only_an_acknowledged_push_counts_as_shown(
-    world: World, outcome: Outcome, recorded: PushOutcome
+    world: World, outcome: SendOutcome, recorded: PushOutcome
 ) -> None:
     world.link("a", "tea")
     world.receive("tea", 10)
@@ -233,7 +233,7 @@ def test_a_reading_settles_a_push_whose_answer_was_lost(world: World) -> None:
     world.link("a", "tea")
     world.receive("tea", 10)
     pusher = Pusher(world)
-    pusher.push("a", Outcome(unknown=True))
+    pusher.push("a", SendOutcome(unknown=True))
     lost = pusher.sent("a", "tea")
 
     pusher.push("a", shown={"tea": 10})
@@ -351,10 +351,8 @@ def test_recording_pushes_takes_the_same_number_of_statements_for_any_number_of_
 ) -> None:
     def statements(links: int, shop: str) -> int:
         seen: list[str] = []
-        count = lambda conn, cursor, statement, *rest: seen.append(statement)  # noqa: E731
-        event.listen(db.engine, "before_cursor_execute", count)
-        pusher.push(shop, policy=POLICY)
-        event.remove(db.engine, "before_cursor_execute", count)
+        with observed(db.engine, lambda execution: seen.append(execution.text)):
+            pusher.push(shop, policy=POLICY)
         return sum("pushes" in statement for statement in seen)
 
     products = [f"p{number}" for number in range(12)]

@@ -35,7 +35,7 @@ def told() -> Told:
 def world(store_url: str, told: Told) -> Iterator[World]:
     observers: Observers = told  # type: ignore[assignment]
     db = Database(
-        store_url, tell=lambda merchant, fact: announce_oversell(observers, merchant, fact)
+        store_url, publish=lambda merchant, fact: announce_oversell(observers, merchant, fact)
     )
     world = World(db).begin(shops=("a", "b"))
     world.receive("tea", 3)

@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event, text, update
+from sqlalchemy import text, update
 from support.pushing import Pusher
 from support.world import MERCHANT, World, can_sync, order
 from zaiko_core.app import links, orders
 from zaiko_core.app.records import OversellRecord, Page
-from zaiko_core.app.sync import Outcome
-from zaiko_core.domain.demand import OrderRecord, OrderState
+from zaiko_core.app.sync import SendOutcome
+from zaiko_core.domain.demand import DemandState, OrderRecord
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.oversell import OversellCause, Setting
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
+from zaiko_core.storage.sql import observed
 
 SECOND = 1_000_000
 START = 1_900_000_000 * SECOND
@@ -75,9 +76,9 @@ def read_to_the_end(world: World, shop: str, *, problem: Problem | None = None) 
     values = (
         {"problem": problem.document()}
         if problem
-        else {"problem": None, "last_success_at": world.db._now()}
+        else {"problem": None, "last_success_at": world.db.transactions.known_now()}
     )
-    with world.db._transaction(writing=True) as connection:
+    with world.db.transactions.begin(writing=True) as connection:
         connection.execute(
             update(table).where(table.c.merchant == MERCHANT, table.c.shop == shop).values(values)
         )
@@ -181,7 +182,7 @@ def test_a_number_that_the_platform_refuses_asks_for_the_listing_to_be_repaired(
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
     world.ingest("a", placed(clock, "1", 3))
-    pusher.push("b", Outcome(problem=Problem("ITEM_REFUSED", "not now")))
+    pusher.push("b", SendOutcome(problem=Problem("ITEM_REFUSED", "not now")))
     world.ingest("b", placed(clock, "7", 2))
 
     found = only(world)
@@ -241,7 +242,7 @@ def test_an_order_that_was_missing_in_the_shop_before_it_was_read_is_no_back_ord
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
     world.adjust("tea", counted=4)
-    pusher.push("b", Outcome(stale=True))
+    pusher.push("b", SendOutcome(stale=True))
     pusher.prepare("b", shown={"tea": 0})
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 3))
@@ -389,7 +390,7 @@ def test_a_cancelled_order_clears_too_and_the_next_oversell_is_a_new_one(
     world.ingest("b", placed(clock, "7", 2))
     clock.forward(1)
     world.ingest(
-        "b", placed(clock, "7", 2, ago=3, version=clock.micros, state=OrderState.CANCELLED)
+        "b", placed(clock, "7", 2, ago=3, version=clock.micros, state=DemandState.CANCELLED)
     )
     assert oversells(world, open_only=True) == []
 
@@ -444,10 +445,8 @@ def test_a_thousand_oversold_products_are_examined_in_as_many_statements_as_one(
         world.ingest(shop, reading)
         drafts = [links.LinkDraft(shop, listing_id(p), (links.Part(p),), False) for p in wanted]
         seen: list[str] = []
-        count = lambda conn, cursor, statement, *rest: seen.append(statement)  # noqa: E731
-        event.listen(db.engine, "before_cursor_execute", count)
-        db.write_sync(MERCHANT, lambda uow: links.create(uow, drafts, can_sync=can_sync))
-        event.remove(db.engine, "before_cursor_execute", count)
+        with observed(db.engine, lambda execution: seen.append(execution.text)):
+            db.write_sync(MERCHANT, lambda uow: links.create(uow, drafts, can_sync=can_sync))
         return len(seen)
 
     assert statements("a", products) == statements("b", products[:1])

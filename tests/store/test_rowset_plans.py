@@ -4,16 +4,16 @@ scanned."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from sqlalchemy import and_, event, select
+from sqlalchemy import and_, select
 from support.stores import PostgreSQL
 from support.world import MERCHANT, World
 from zaiko_core.app.records import ProductRecord
 from zaiko_core.storage import schema
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.rowset import lookup, rowset, typed
+from zaiko_core.storage.rowset import lookup, rowset, typed_columns
+from zaiko_core.storage.sql import Execution, execute, observed
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_batch_looks_rows_up_by_key(world: World, updating: bool) -> None:
     table = schema.stock
     with world.db.engine.connect() as connection:
         batch = rowset(
-            connection, typed(table, "product"), [{"product": f"p{n}"} for n in range(20)]
+            connection, typed_columns(table, "product"), [{"product": f"p{n}"} for n in range(20)]
         )
         condition = and_(table.c.merchant == MERCHANT, table.c.product == batch.c.product)
         statement = (
@@ -38,15 +38,11 @@ def test_a_batch_looks_rows_up_by_key(world: World, updating: bool) -> None:
             if updating
             else select(table).join(batch, condition)
         )
-        ran: list[tuple[str, Any]] = []
-        event.listen(
-            connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3]))
-        )
-        connection.execute(statement)
-        text, values = ran[-1]
-        steps = [
-            str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
-        ]
+        ran: list[Execution] = []
+        with observed(world.db.engine, ran.append):
+            execute(connection, statement)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {ran[-1].text}", ran[-1].parameters)
+        steps = [str(row[-1]) for row in plan]
     assert any(step.startswith("SEARCH stock USING") for step in steps), steps
     assert not any(step.startswith("SCAN stock") for step in steps), steps
 
@@ -58,19 +54,16 @@ def test_postgresql_looks_a_batch_up_by_its_whole_key_also_in_a_table_that_was_j
     world = World(Database(url)).begin()
     products = [ProductRecord(f"p{n}", f"P{n}") for n in range(3000)]
     world.db.write_sync(MERCHANT, lambda uow: uow.products.insert(products))
-    ran: list[tuple[str, Any]] = []
-    with world.db.engine.connect() as connection:
-        event.listen(
-            connection, "before_cursor_execute", lambda *told: ran.append((told[2], told[3]))
-        )
+    ran: list[Execution] = []
+    with world.db.engine.connect() as connection, observed(world.db.engine, ran.append):
         found = lookup(
             connection,
             schema.stock,
             {"merchant": MERCHANT},
             [{"product": f"p{n}"} for n in range(20)],
         )
-        text, values = ran[-1]
-        plan = [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {text}", values)]
+        explained = connection.exec_driver_sql(f"EXPLAIN {ran[-1].text}", ran[-1].parameters)
+        plan = [str(row[0]) for row in explained]
     world.db.close()
     postgresql.drop(url)
 

@@ -147,13 +147,13 @@ def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(
     def cross(first: str, second: str) -> None:
         def run() -> None:
             tries.append(first)
-            with world.db._transaction(writing=True) as connection:
+            with world.db.transactions.begin(writing=True) as connection:
                 _count_up(connection, first)
                 with contextlib.suppress(threading.BrokenBarrierError):
                     meet.wait(timeout=1 if len(tries) > 2 else 10)
                 _count_up(connection, second)
 
-        world.db._retrying(run)
+        world.db.transactions.retrying(run)
 
     threads = [threading.Thread(target=cross, args=order) for order in (("a", "b"), ("b", "a"))]
     for thread in threads:

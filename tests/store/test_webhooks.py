@@ -38,16 +38,18 @@ def rest(world: World) -> None:
         for claim in queue.claim(10):
             queue.finish(claim, next_in=None, attempt=0)
 
-    with world.db._transaction(writing=True) as connection:
-        finish(Jobs(connection, world.db.now(connection), owner="one", lease=5_000_000))
+    with world.db.transactions.begin(writing=True) as connection:
+        finish(
+            Jobs(connection, world.db.transactions.now(connection), owner="one", lease=5_000_000)
+        )
 
 
 def due(world: World) -> list[str]:
-    with world.db._transaction(writing=True) as connection:
+    with world.db.transactions.begin(writing=True) as connection:
         return [
             claim.shop
             for claim in Jobs(
-                connection, world.db.now(connection), owner="one", lease=5_000_000
+                connection, world.db.transactions.now(connection), owner="one", lease=5_000_000
             ).claim(10)
         ]
 

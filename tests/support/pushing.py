@@ -8,31 +8,34 @@ from itertools import count
 
 from zaiko_core.app import sync
 from zaiko_core.app.records import PushRecord
-from zaiko_core.app.sync import Outcome, PlanRequest, PushPlan
+from zaiko_core.app.sync import PlanRequest, PushPlan, SendOutcome
 from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.storage.jobs import job_door
 
 from support.world import MERCHANT, World
 
-APPLIED = Outcome(applied=True)
+APPLIED = SendOutcome(applied=True)
 POLICY = Policy(WriteMode.COMPARE_AND_SET, maximum=1_000, visibility=30_000_000)
 
 
 class Pusher:
-    """Holds every shop of `world` and pushes its numbers when told to."""
+    """Holds every shop of `world` and pushes its numbers on request."""
 
     def __init__(self, world: World) -> None:
         self.world, self._keys = world, count(1)
         claims = asyncio.run(
-            world.db.jobs(lambda jobs: jobs.claim(100), owner="test", lease=10**15)
+            job_door(world.db.transactions, owner="test", lease=10**15).write(
+                lambda jobs: jobs.claim(100)
+            )
         )
         self._tokens = {claim.shop: claim.token for claim in claims}
 
     def push(
         self,
         shop: str,
-        outcome: Outcome = APPLIED,
+        outcome: SendOutcome = APPLIED,
         *,
         shown: dict[str, int] | None = None,
         policy: Policy = POLICY,
@@ -60,7 +63,7 @@ class Pusher:
         return self.world.db.write_sync(MERCHANT, work)
 
     def settle(
-        self, shop: str, prepared: PushPlan, outcome: Outcome, *, policy: Policy = POLICY
+        self, shop: str, prepared: PushPlan, outcome: SendOutcome, *, policy: Policy = POLICY
     ) -> None:
         results = [(write, outcome) for write in prepared.writes]
         token = self._tokens[shop]

@@ -34,8 +34,8 @@ class PostgreSQL:
     def __init__(self, folder: Path, *, durable: bool = False, inside: Sequence[str] = ()) -> None:
         """`inside` is a command prefix that enters a network namespace. The server then listens on
         every address of that namespace, and nowhere else."""
-        # The wheel keeps a lock there, and warns when the variable is missing, as it is outside of
-        # a desktop session.
+        # The wheel keeps a lock there, and warns when the variable is missing, as it usually is on
+        # servers.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
         _start(folder)
         self._server = _pgserver().get_server(folder, cleanup_mode="stop")

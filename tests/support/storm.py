@@ -62,8 +62,10 @@ class Storm(Simulation):
         """As always, with a process that may die around every transaction, and a network that
         repeats and forgets."""
         engine = super().new_engine()
-        for name in ("write", "read", "jobs"):
+        for name in ("write", "read"):
             setattr(engine.db, name, self._mortal(name, getattr(engine.db, name)))
+        scheduler: Any = engine._scheduler
+        scheduler._jobs = self._mortal("jobs", scheduler._jobs)
         for kind in engine.registry.types.values():
             opened = kind.open
 

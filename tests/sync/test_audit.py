@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from support.simulation import VISIBILITY, Simulation
 from support.world import MERCHANT
-from zaiko_core.app import audit, shops, sync
+from zaiko_core.app import audit, runs, shops
 from zaiko_core.app.records import (
     DriftRecord,
     LinkState,
@@ -164,7 +164,7 @@ def test_a_shop_that_holds_differences_waits_for_a_person_and_goes_on_when_asked
     assert [record.held for record in drifts(calm)] == [True]
 
     calm.world.db.write_sync(
-        MERCHANT, lambda uow: sync.sync_now(uow, link=("adjust", listing_id("tea")))
+        MERCHANT, lambda uow: runs.sync_now(uow, link=("adjust", listing_id("tea")))
     )
     calm.settle(turns=1)
     assert (calm.shops["adjust"].stock["tea"], calm.world.link_of("adjust", "tea").state) == (
@@ -198,7 +198,7 @@ def test_the_whole_catalogue_is_read_in_slices_oldest_first(calm: Simulation) ->
         calm.shops["adjust"].stock[name] = 0
         calm.world.link("adjust", name)
     calm.settle(turns=2)
-    begun = calm.engine.db.now(None)  # type: ignore[arg-type]
+    begun = calm.engine.db.transactions.known_now()  # type: ignore[arg-type]
     shares = []
     for _ in range(3):
         calm.settle(turns=1)
@@ -210,7 +210,7 @@ def test_the_whole_catalogue_is_read_in_slices_oldest_first(calm: Simulation) ->
 
 
 def test_a_shop_that_is_down_is_not_verified(calm: Simulation) -> None:
-    begun = calm.engine.db.now(None)  # type: ignore[arg-type]
+    begun = calm.engine.db.transactions.known_now()  # type: ignore[arg-type]
 
     def down(name: str, moment: str, operation: str) -> None:
         if name == "set":

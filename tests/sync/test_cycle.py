@@ -11,6 +11,7 @@ from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app.records import LinkRecord, LinkState, ListingRecord, Page, RunRecord, ShopRecord
 from zaiko_core.domain.ids import listing_id
+from zaiko_core.storage.jobs import job_door
 from zaiko_sdk import (
     Connector,
     CredentialsRejected,
@@ -203,7 +204,8 @@ def test_a_shop_that_backs_off_is_tried_at_once_by_a_new_process(simulation: Sim
     simulation.engine.registry.types.update(kinds)
     simulation.run_due()
     assert {state(simulation, name).state for name in GOODS} == {LinkState.HELD}
-    asyncio.run(simulation.engine.db.jobs(lambda jobs: jobs.retry(kinds), owner="new", lease=1))
+    door = job_door(simulation.engine.db.transactions, owner="new", lease=1)
+    door.write_sync(lambda jobs: jobs.retry(kinds))
     simulation.run_due()
     assert {state(simulation, name).state for name in GOODS} == {LinkState.SYNCED}
 

@@ -15,7 +15,12 @@ from support.world import MERCHANT, World
 from zaiko_core.app import shops
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.errors import HistoryReplaced
-from zaiko_core.storage.witness import Seen, Witness, has_gone_back
+from zaiko_core.storage.high_water_mark import (
+    HighWaterMark,
+    HighWaterMarkFile,
+    has_gone_back,
+)
+from zaiko_core.storage.system import SystemRows
 from zaiko_server.watch.resume_tokens import ResumeTokens
 
 
@@ -42,7 +47,7 @@ class Installation:
 
     def start(self) -> None:
         engine = self.simulation.new_engine()
-        engine.config = replace(engine.config, witness=self.folder / "zaiko.seen")
+        engine.config = replace(engine.config, high_water_mark=self.folder / "zaiko.seen")
         self.simulation.engine, self.simulation.world = (
             engine,
             World(engine.db, causes=self.world.causes),
@@ -159,12 +164,12 @@ def test_who_dies_while_it_is_prepared_begins_it_again(
     installed.stop()
     installed.restore(copy)
 
-    async def dies(old: str) -> str:
+    def dies(rows: SystemRows, old: str) -> str:
         raise KeyboardInterrupt
 
     engine = installed.simulation.new_engine()
-    engine.config = replace(engine.config, witness=installed.folder / "zaiko.seen")
-    monkeypatch.setattr(engine.db, "new_epoch", dies)
+    engine.config = replace(engine.config, high_water_mark=installed.folder / "zaiko.seen")
+    monkeypatch.setattr(SystemRows, "new_epoch", dies)
     with pytest.raises(KeyboardInterrupt):
         installed.simulation.loop.run_until_complete(engine.start())
     engine.db.close()
@@ -179,12 +184,12 @@ def test_who_dies_while_it_is_prepared_begins_it_again(
 def test_a_database_that_is_restored_under_a_running_server_ends_it(
     installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zaiko_core.sync.restore_detector._LOOK", 0.02)
+    monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     installed.start()
-    witness = Witness(installed.folder / "zaiko.seen")
+    witness = HighWaterMarkFile(installed.folder / "zaiko.seen")
     assert not installed.engine.replaced.is_set()
-    witness.write(Seen(installed.engine.epoch, 10**9))
+    witness.write(HighWaterMark(installed.engine.epoch, 10**9))
 
     installed.simulation.loop.run_until_complete(
         asyncio.wait_for(installed.engine.replaced.wait(), 60)
@@ -205,12 +210,14 @@ def test_a_server_without_a_witness_ends_as_well_when_another_has_prepared_the_d
 ) -> None:
     """Its key comes from the environment, so there is no place for a file. Its resume tokens would
     be of an epoch that has gone."""
-    monkeypatch.setattr("zaiko_core.sync.restore_detector._LOOK", 0.02)
+    monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     engine = installed.simulation.engine = installed.simulation.new_engine()
     installed.simulation.loop.run_until_complete(engine.start())
 
-    installed.simulation.loop.run_until_complete(engine.db.new_epoch(engine.epoch))
+    installed.simulation.loop.run_until_complete(
+        engine.db.system.write(lambda rows: rows.new_epoch(engine.epoch))
+    )
 
     installed.simulation.loop.run_until_complete(asyncio.wait_for(engine.replaced.wait(), 60))
 
@@ -218,15 +225,15 @@ def test_a_server_without_a_witness_ends_as_well_when_another_has_prepared_the_d
 @pytest.mark.parametrize(
     ("before", "now", "gone_back"),
     [
-        (None, Seen("a", 1), False),
-        (Seen("a", 5), Seen("a", 5), False),
-        (Seen("a", 5), Seen("a", 6), False),
-        (Seen("a", 5), Seen("a", 4), True),
-        (Seen("b", 5), Seen("a", 4), False),
+        (None, HighWaterMark("a", 1), False),
+        (HighWaterMark("a", 5), HighWaterMark("a", 5), False),
+        (HighWaterMark("a", 5), HighWaterMark("a", 6), False),
+        (HighWaterMark("a", 5), HighWaterMark("a", 4), True),
+        (HighWaterMark("b", 5), HighWaterMark("a", 4), False),
     ],
 )
 def test_only_less_under_the_same_epoch_has_gone_back(
-    before: Seen | None, now: Seen, gone_back: bool
+    before: HighWaterMark | None, now: HighWaterMark, gone_back: bool
 ) -> None:
     assert has_gone_back(before, now) is gone_back
 
@@ -237,4 +244,4 @@ def test_only_less_under_the_same_epoch_has_gone_back(
 def test_a_witness_that_cannot_be_read_has_seen_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "zaiko.seen").write_text(content)
 
-    assert Witness(tmp_path / "zaiko.seen").read() is None
+    assert HighWaterMarkFile(tmp_path / "zaiko.seen").read() is None

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from support.world import MERCHANT, World, can_sync
-from zaiko_core.app import operations, shops, sync
+from zaiko_core.app import operations, runs, shops
 from zaiko_core.app.records import ListingRecord, OperationState, Page, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.plugin_host.loader import Registry
-from zaiko_core.storage.channel import heard, told
+from zaiko_core.storage import channel
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.listener import Listener
+from zaiko_core.storage.listener import NotificationListener
 from zaiko_sdk import InventoryMode, Limits, SystemClock
 from zaiko_sdk.testing.fakeshop import FakeShop, fake_connector
 
@@ -138,7 +138,7 @@ async def test_an_operation_begins_at_once(store_url: str) -> None:
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 async def test_what_another_replica_commits_is_handled_when_it_is_due(store_url: str) -> None:
     async with stage(store_url) as side:
-        await until(lambda: side.engine.db._servers)
+        await until(lambda: side.engine.db.backends._ids)
         side.world.receive("tea", 5)
         await until(lambda: side.shown == [5, 5, 5])
 
@@ -181,19 +181,19 @@ def test_a_commit_says_when_something_is_due(commits: tuple[World, list[int | No
     assert of(
         lambda uow: operations.refresh_listings(uow, "a", drawn="x" * 12, can_sync=can_sync)
     ) == [0]
-    assert of(lambda uow: sync.sync_now(uow, shops=["a"])) == [0]
+    assert of(lambda uow: runs.sync_now(uow, shops=["a"])) == [0]
     assert of(lambda uow: shops.pause(uow, "a")) == [None]
     assert of(lambda uow: shops.resume(uow, "a")) == [0]
 
 
 @pytest.mark.parametrize("due_in", [None, 0, 20_000])
 def test_what_is_told_is_heard(due_in: int | None) -> None:
-    assert heard(told("postgresql", due_in)["told"]) == due_in
+    assert channel.due_in(channel.notify_payload("postgresql", due_in)["notify_payload"]) == due_in
 
 
 @pytest.mark.parametrize("payload", ["", "due", "due -1", "due soon", "something else"])
 def test_what_another_release_tells_is_looked_at_at_once(payload: str) -> None:
-    assert heard(payload) == 0
+    assert channel.due_in(payload) == 0
 
 
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
@@ -207,7 +207,7 @@ def test_a_process_hears_others_and_not_itself(store_url: str) -> None:
 
     ours, other = Database(store_url), Database(store_url)
     mine, theirs = World(ours).begin(shops=("a",)), World(other)
-    listener = Listener(ours.engine, wake, is_ours=ours.is_ours)
+    listener = NotificationListener(ours.engine, wake, ours=ours.backends)
     listener.start()
     try:
         assert listens.wait(30)
@@ -238,14 +238,14 @@ def test_a_connection_that_was_let_go_of_is_not_ours_any_more(store_url: str) ->
     taken = db.engine.raw_connection()
     connection: Any = taken.driver_connection
     server = connection.info.backend_pid
-    assert db.is_ours(server)
+    assert server in db.backends
     taken.detach()
     connection.close()
-    assert not db.is_ours(server)
+    assert server not in db.backends
     with db.engine.connect() as lost:
         again: Any = lost.connection.driver_connection
         server = again.info.backend_pid
-        assert db.is_ours(server)
+        assert server in db.backends
         lost.invalidate()
-    assert not db.is_ours(server)
+    assert server not in db.backends
     db.close()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
 import pytest
 from zaiko_sdk import (
     ContractBroken,
-    Fields,
     LooseFields,
     PageTrail,
     PlatformDown,
     Repeats,
+    ReplyFields,
     SettingsInvalid,
     Timeout,
     announced_wait,
+    http_origin,
     read_json,
     transport_errors,
 )
@@ -114,7 +116,7 @@ def test_a_field_of_another_type_is_named_and_its_value_is_not_shown(
     reader: str, name: str
 ) -> None:
     with pytest.raises(ContractBroken, match=rf"order 5.*{name}"):
-        getattr(Fields("order 5", VALUES), reader)(name)
+        getattr(ReplyFields("order 5", VALUES), reader)(name)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_loose_fields_take_what_platforms_mix(reader: str, name: str, expected: 
 
 @pytest.mark.parametrize("name", ["null", "missing"])
 def test_null_and_a_missing_field_are_the_same_where_a_field_is_optional(name: str) -> None:
-    fields = Fields("order 5", VALUES)
+    fields = ReplyFields("order 5", VALUES)
 
     assert fields.text_or_empty(name) == ""
     assert fields.whole_or_none(name) is None
@@ -146,7 +148,7 @@ def test_null_and_a_missing_field_are_the_same_where_a_field_is_optional(name: s
 
 
 def test_inner_fields_carry_their_path() -> None:
-    fields = Fields("order 5", VALUES)
+    fields = ReplyFields("order 5", VALUES)
 
     assert [each.where for each in fields.each("list")] == ["order 5.list[0]"]
     assert [member.where for _, member in fields.members("map")] == ["order 5.map.x"]
@@ -156,7 +158,7 @@ def test_inner_fields_carry_their_path() -> None:
 @pytest.mark.parametrize("value", [None, [], "text", 5])
 def test_what_is_no_object_has_no_fields(value: object) -> None:
     with pytest.raises(ContractBroken, match="order 5 should be an object"):
-        Fields("order 5", value)
+        ReplyFields("order 5", value)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000])
@@ -195,3 +197,41 @@ def test_only_a_refused_connection_promises_that_nothing_was_applied(
     assert caught.value.__suppress_context__
     if sent is not ...:
         assert getattr(caught.value, "sent", ...) is sent
+
+
+@pytest.mark.parametrize(
+    ("entered", "origin"),
+    [
+        ("https://shop.test", "https://shop.test"),
+        (" https://Shop.test/ ", "https://shop.test"),
+        ("https://shop.test:8443", "https://shop.test:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://simulator:8080", "http://simulator:8080"),
+    ],
+)
+def test_an_address_is_an_origin(entered: str, origin: str) -> None:
+    assert http_origin(entered, example="https://my.test", sends="the token") == origin
+
+
+@pytest.mark.parametrize(
+    ("entered", "why"),
+    [
+        ("", "such as https://my.test"),
+        ("shop.test", "such as https://my.test"),
+        ("ftp://shop.test", "such as https://my.test"),
+        ("https://", "such as https://my.test"),
+        ("https://shop.test:port", "such as https://my.test"),
+        ("https://shop.test/api", "without a path"),
+        ("https://shop.test?a=1", "without a path"),
+        ("https://shop.test#a", "without a path"),
+        ("https://user@shop.test", "without a user name"),
+        ("http://shop.test", "because the token is sent to it"),
+    ],
+)
+def test_any_other_address_is_refused_in_words(entered: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        http_origin(entered, example="https://my.test", sends="the token")
+
+
+def test_plain_http_is_accepted_where_no_secret_is_sent() -> None:
+    assert http_origin("http://shop.test", example="https://my.test") == "http://shop.test"

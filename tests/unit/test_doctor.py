@@ -352,7 +352,7 @@ def test_shops_whose_notifications_stopped_are_told() -> None:
 
 
 def test_what_is_read_of_a_database_is_what_is_in_it(db: Database) -> None:
-    db.directory_sync(lambda directory: directory.create(MerchantRecord("acme")))
+    db.directory.write_sync(lambda directory: directory.create(MerchantRecord("acme")))
 
     def build(uow: Any) -> None:
         uow.shops.insert(ShopRecord("mall", "fake", "mall", {}, 600_000_000, secrets=b"sealed"))

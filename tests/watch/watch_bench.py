@@ -126,10 +126,9 @@ async def serve(
     url: str, world: Callable[[World], World] = lambda world: world, **options: Any
 ) -> AsyncIterator[Bench]:
     """Serve the store at `url`, which `world` fills. `options` are the watch server's."""
-    db = Database(url)
+    db = Database(url, wake=lambda due_in: feed.wake())
     stored = migrate(db.engine)
     feed = ChangeFeed(db, poll=0.2)
-    db.wake = lambda due_in: feed.wake()
     await feed.start()
     identity = SimpleNamespace(
         db=db, feed=feed, epoch=stored["epoch"], token_key=stored["token_key"], can_sync=can_sync

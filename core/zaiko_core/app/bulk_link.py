@@ -11,7 +11,7 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ListingRecord, Page
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.links import Part
-from zaiko_core.domain.matching import Coded, Match, Matcher, Outcome
+from zaiko_core.domain.matching import Coded, Match, Matcher, MatchOutcome
 
 ROWS_KEPT = 1_000
 """Rows that a report shows; the counts are always complete."""
@@ -19,7 +19,7 @@ ROWS_KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class BulkLinkOrder:
-    """What was asked for."""
+    """The arguments of a bulk linking."""
 
     shop: str
     match_barcode: bool
@@ -29,7 +29,7 @@ class BulkLinkOrder:
 
 @dataclass(slots=True)
 class BulkLinkReport:
-    """What was found and done. A row is one listing: outcome MATCHED, AMBIGUOUS, UNMATCHED or
+    """The result so far. A row is one listing: its outcome is MATCHED, AMBIGUOUS, UNMATCHED or
     REFUSED (with a reason)."""
 
     dry_run: bool
@@ -43,7 +43,7 @@ class BulkLinkReport:
 
 
 def unlinked(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
-    """Every listing of the shop that has no link and has not vanished."""
+    """Return every listing of the shop that has no link and has not vanished."""
     found: list[ListingRecord] = []
     page = Page(size=1000)
     while listings := uow.listings.page(page, shop=shop, linked=False, sku="", vanished=False):
@@ -53,7 +53,7 @@ def unlinked(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
 
 
 def matcher_for(listings: Sequence[ListingRecord], asked: BulkLinkOrder) -> Matcher:
-    """The matcher that knows which codes occur more than once in the shop."""
+    """Return a matcher that knows which codes occur more than once in the shop."""
     return Matcher([_coded(listing) for listing in listings], by_barcode=asked.match_barcode)
 
 
@@ -66,8 +66,8 @@ def link_batch(
     *,
     can_sync: CanSync,
 ) -> BulkLinkReport:
-    """Match one batch of listings and, unless it is a dry run, link what matched. The report so
-    far, extended; the given one is left as it was, so that the transaction may be run again."""
+    """Match one batch of listings and, unless it is a dry run, link what matched. Return the
+    extended report; the given one stays as it was, so that the transaction may be run again."""
     report = BulkLinkReport(
         report.dry_run,
         report.matched,
@@ -88,7 +88,7 @@ def link_batch(
     drafts = [
         LinkDraft(asked.shop, match.listing, (Part(match.candidates[0]),), asked.enable_sync)
         for match in matches
-        if match.outcome is Outcome.MATCHED
+        if match.outcome is MatchOutcome.MATCHED
     ]
     fresh = uow.listings.get(asked.shop, [draft.listing for draft in drafts])
     # Linked by somebody else since the listings were read: theirs stands.
@@ -122,9 +122,9 @@ def _add(
     if refusal is not None:
         report.refused += 1
         row |= {"outcome": "REFUSED", "reason": refusal.reason, "message": refusal.message}
-    elif match.outcome is Outcome.MATCHED:
+    elif match.outcome is MatchOutcome.MATCHED:
         report.matched += 1
-    elif match.outcome is Outcome.AMBIGUOUS:
+    elif match.outcome is MatchOutcome.AMBIGUOUS:
         report.ambiguous += 1
     else:
         report.unmatched += 1

@@ -21,8 +21,8 @@ _ALL = 1000
 
 
 def update_merchant(uow: UnitOfWork, changed: MerchantRecord) -> MerchantRecord:
-    """Change a merchant's name or whether inventory sync is offered to it. Withdrawing the offer
-    holds the enabled links of all shops and leaves their settings; offering it again resumes
+    """Change a merchant's name, or whether inventory sync is offered to it. Withdrawing the offer
+    holds the enabled links of all shops and keeps their settings; offering it again resumes
     them."""
     before = uow.merchants
     uow.update_merchant(changed)
@@ -33,7 +33,7 @@ def update_merchant(uow: UnitOfWork, changed: MerchantRecord) -> MerchantRecord:
 
 
 def hold_links(uow: UnitOfWork, shop: str, *, held: bool) -> None:
-    """Show the enabled links of a shop as held, or let them go on and compute them anew."""
+    """Show the enabled links of a shop as held, or resume them and recompute their numbers."""
     moved = uow.links.hold(shop, held)
     uow.changed(ChangeKind.LINK, link_names(moved))
     uow.changed(ChangeKind.SHOP, [shop])
@@ -42,7 +42,7 @@ def hold_links(uow: UnitOfWork, shop: str, *, held: bool) -> None:
 
 
 def create_warehouse(uow: UnitOfWork, draft: WarehouseRecord) -> WarehouseRecord:
-    """A warehouse without stock. Raises ResourceExists."""
+    """Create a warehouse without stock. Raises ResourceExists."""
     if uow.warehouses.get([draft.warehouse]):
         raise ResourceExists(f"merchants/{uow.merchant}/warehouses/{draft.warehouse}")
     uow.warehouses.insert(draft)
@@ -51,7 +51,7 @@ def create_warehouse(uow: UnitOfWork, draft: WarehouseRecord) -> WarehouseRecord
 
 
 def warehouse(uow: UnitOfWork, warehouse_id: str) -> WarehouseRecord:
-    """One warehouse; raises NotFound."""
+    """Return one warehouse. Raises NotFound."""
     found = uow.warehouses.get([warehouse_id]).get(warehouse_id)
     if found is None:
         raise NotFound(f"merchants/{uow.merchant}/warehouses/{warehouse_id}")
@@ -59,9 +59,9 @@ def warehouse(uow: UnitOfWork, warehouse_id: str) -> WarehouseRecord:
 
 
 def create_products(uow: UnitOfWork, drafts: Sequence[ProductRecord]) -> list[ProductRecord]:
-    """Products with stocks of zero, all or none; in the order of the drafts. The caller has checked
-    that no id and no code comes twice. Raises ResourceExists and CodeTaken with the `index` of the
-    draft in their metadata."""
+    """Create products with stocks of zero, all or none, and return them in the order of the drafts.
+    The caller has checked that no id and no code comes twice. Raises ResourceExists and CodeTaken
+    with the `index` of the draft in their metadata."""
     ids = uow.products.get([draft.product for draft in drafts])
     codes = uow.products.by_code([draft.code for draft in drafts])
     for index, draft in enumerate(drafts):
@@ -90,8 +90,8 @@ def update_product(uow: UnitOfWork, changed: ProductRecord) -> ProductRecord:
 
 
 def archive_product(uow: UnitOfWork, product_id: str) -> ProductRecord:
-    """From now on it can be neither linked nor received. Raises ProductHasLinks. Archiving it again
-    changes nothing."""
+    """Archive a product, which can then be neither linked nor received. Raises ProductHasLinks. A
+    second call changes nothing."""
     record = product(uow, product_id)
     if record.archived:
         return record
@@ -109,19 +109,19 @@ def archive_product(uow: UnitOfWork, product_id: str) -> ProductRecord:
 
 
 def product(uow: UnitOfWork, product_id: str) -> ProductRecord:
-    """One product, archived or not; raises NotFound."""
+    """Return one product, archived or not. Raises NotFound."""
     return products(uow, [product_id])[0]
 
 
 def products(uow: UnitOfWork, ids: Sequence[str]) -> list[ProductRecord]:
-    """Products in the order of `ids`; raises NotFound when one does not exist."""
+    """Return products in the order of `ids`. Raises NotFound when one does not exist."""
     found = uow.products.get(ids)
     check_found(uow, ids, found)
     return [found[product_id] for product_id in ids]
 
 
 def check_found(uow: UnitOfWork, ids: Sequence[str], found: Collection[str]) -> None:
-    """Raises NotFound for the first product that was asked for and is not there."""
+    """Raise NotFound for the first product of `ids` that does not exist."""
     for product_id in ids:
         if product_id not in found:
             raise NotFound(f"merchants/{uow.merchant}/products/{product_id}")

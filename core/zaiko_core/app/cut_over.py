@@ -22,8 +22,8 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CutOverReport:
-    """What was found and done. A row is one link: what the shop showed, what sync makes of it, and
-    why it was not switched; those that were not come first, then the largest differences."""
+    """The result so far. A row is one link: what the shop showed, what sync makes of it, and why it
+    was not switched. Links that were not switched come first, then the largest differences."""
 
     dry_run: bool
     switched: int = 0
@@ -34,7 +34,7 @@ class CutOverReport:
 
 
 def candidates(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
-    """The listings of the shop whose links are not synced and have a product that is, or was,
+    """Return the links of the shop that are not synced and have a product that is, or was,
     receiving-only."""
     found: list[LinkRecord] = []
     page = Page(_PAGE)
@@ -53,9 +53,9 @@ def switch_batch(
     *,
     can_sync: CanSync,
 ) -> CutOverReport:
-    """Compare one batch of links with what was `shown` for them just before, and unless it is a dry
-    run enable their sync. The report so far, extended; the given one stays as it was, so that the
-    transaction may be run again. A link that was deleted or switched since is left out."""
+    """Compare one batch of links with what was `shown` for them just before and, unless it is a dry
+    run, enable their sync. Return the extended report; the given one stays as it was, so that the
+    transaction may be run again. A link that was deleted or switched meanwhile is left out."""
     stored = uow.links.get(shop, list(shown))
     waiting = {listing: link for listing, link in stored.items() if not link.sync_enabled}
     stocks = uow.stocks.get({part.product for link in waiting.values() for part in link.parts})

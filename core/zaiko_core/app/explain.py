@@ -18,8 +18,8 @@ LINKS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class StockExplained:
-    """One product at one revision. Adds up, by construction: shelves to `physical` and `allocated`;
-    the deltas of `promises` with `more` to `ordered`, `allocated` and `unallocated`."""
+    """One product at one revision. By construction, shelves add up to `physical` and `allocated`,
+    and the deltas of `promises` with `more` to `ordered`, `allocated` and `unallocated`."""
 
     product: str
     balance: Balance
@@ -52,7 +52,7 @@ class StockExplained:
 @dataclass(frozen=True, slots=True)
 class LinkExplained:
     """What a link was sent up to the revision: the last push as it was known then, and the last one
-    that the shop had acknowledged. `link` is the link now; it tells of the revision only when that
+    that the shop had acknowledged. `link` is the present link; it is of the revision only when that
     is the newest."""
 
     link: LinkRecord
@@ -62,7 +62,7 @@ class LinkExplained:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The answer. `current` says whether `revision` is the newest one; `more_links` are left
+    """An explanation. `current` says whether `revision` is the newest one; `more_links` are left
     out."""
 
     revision: int
@@ -74,7 +74,7 @@ class Explained:
 
 def product(uow: UnitOfWork, name: str, *, at_revision: int = 0, limit: int) -> Explained:
     """Explain a product with every link that has it as a part, at a revision (0: the newest one),
-    with up to `limit` (≥ 0) demands each by itself. Raises NotFound, RevisionInFuture,
+    with up to `limit` (≥ 0) demands listed one by one. Raises NotFound, RevisionInFuture,
     RevisionCompacted."""
     if name not in uow.stocks.get([name]):
         raise NotFound(f"merchants/{uow.merchant}/products/{name}")
@@ -89,7 +89,7 @@ def product(uow: UnitOfWork, name: str, *, at_revision: int = 0, limit: int) -> 
 def link(
     uow: UnitOfWork, shop: str, listing: str, *, at_revision: int = 0, limit: int
 ) -> Explained:
-    """The same for one link, with the products that it is made of."""
+    """Explain one link, with the products that it is made of, as `product` does."""
     record = links.get(uow, shop, listing)
     revision = _revision(uow, at_revision)
     stocks = [_stock(uow, part.product, revision, limit) for part in record.parts]

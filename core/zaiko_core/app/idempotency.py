@@ -1,65 +1,62 @@
-"""A mutation with a request id is done once: its answer is stored in the same transaction, and
-given again to whoever repeats it.
+"""A mutation with a request id is done once: its reply is stored in the same transaction, and given
+again when the request is repeated.
 
 Since writers of one merchant are serial (ADR 0003), a repetition that comes while the first call is
-at work waits for it, and then finds its answer.
+at work waits for it, and then finds its reply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.domain.errors import RequestIdReused
 
 KEPT = 24 * 3600 * 1_000_000
-"""µs for which an answer is kept at least."""
+"""µs for which a reply is kept at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Who asked for what: `principal` and `method` scope the id; `digest` is of everything else in
-    the request."""
+    """The identity of a request: `principal` and `method` scope the id, and `digest` is of
+    everything else in it."""
 
     principal: str
     method: str
     request_id: str
     digest: bytes
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The stored form of a response, and whether it was given before."""
-
-    response: bytes
-    replayed: bool
+    @property
+    def scope(self) -> tuple[str, str, str]:
+        """What identifies the request, whatever is in it."""
+        return self.principal, self.method, self.request_id
 
 
-def once(uow: UnitOfWork, key: RequestKey, work: Callable[[], bytes]) -> Answer:
-    """Do `work` and keep its answer, or give the answer that was kept. Raises RequestIdReused when
-    the id came with another request. What `work` raises is not kept: the same id may be tried
-    again."""
-    stored = answered(uow, key)
-    if stored is not None:
-        return stored
-    response = work()
-    uow.requests.put(key.principal, key.method, key.request_id, key.digest, response)
-    return Answer(response, replayed=False)
+def stored_replies(uow: UnitOfWork, keys: Collection[RequestKey]) -> dict[RequestKey, bytes]:
+    """Return the replies that are kept for these requests. Raises RequestIdReused when an id came
+    with another request."""
+    stored = uow.requests.get([key.scope for key in keys])
+    replies: dict[RequestKey, bytes] = {}
+    for key in keys:
+        found = stored.get(key.scope)
+        if found is None:
+            continue
+        digest, reply = found
+        if digest != key.digest:
+            raise RequestIdReused(
+                (
+                    f"request_id {key.request_id} was used for another request; use a fresh UUID "
+                    "for each intention"
+                ),
+                requestId=key.request_id,
+            )
+        replies[key] = reply
+    return replies
 
 
-def answered(uow: UnitOfWork, key: RequestKey) -> Answer | None:
-    """The answer that was kept for this request, or None. Raises RequestIdReused."""
-    stored = uow.requests.get(key.principal, key.method, key.request_id)
-    if stored is None:
-        return None
-    digest, response, _ = stored
-    if digest != key.digest:
-        raise RequestIdReused(
-            (
-                f"request_id {key.request_id} was used for another request; use a fresh UUID "
-                "for each intention"
-            ),
-            requestId=key.request_id,
-        )
-    return Answer(response, replayed=True)
+def store_replies(uow: UnitOfWork, replies: Mapping[RequestKey, bytes]) -> None:
+    """Keep the replies of requests that were done in this transaction. Nothing is kept of one that
+    raised: the same id may be tried again."""
+    for key, reply in replies.items():
+        uow.requests.put(key.scope, key.digest, reply)

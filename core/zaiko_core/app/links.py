@@ -31,7 +31,7 @@ CanSync = Callable[[str], ServiceError | None]
 
 @dataclass(frozen=True, slots=True)
 class LinkDraft:
-    """A link to be made."""
+    """A link to be created."""
 
     shop: str
     listing: str
@@ -40,7 +40,7 @@ class LinkDraft:
 
 
 def sync_refusal(connector: str, *, loaded: bool, can_set: bool) -> ServiceError | None:
-    """The one place that says why a connector's shops cannot be synced."""
+    """Return why a connector's shops cannot be synced, or None. The only place that decides it."""
     if not loaded:
         return ConnectorNotLoaded(
             f"the connector {connector!r} is not loaded; see ListConnectors for the reason",
@@ -57,7 +57,7 @@ def sync_refusal(connector: str, *, loaded: bool, can_set: bool) -> ServiceError
 def create(
     uow: UnitOfWork, drafts: Sequence[LinkDraft], *, can_sync: CanSync
 ) -> tuple[list[LinkRecord], list[Counted]]:
-    """Make links, all or none, and count the orders that waited for them; both are returned. A link
+    """Create links, all or none, and count the orders that waited for them. Return both. A link
     that is enabled becomes due. Raises NotFound, ListingAlreadyLinked, ListingVanished,
     ProductArchived, SyncNotOffered, ConnectorCannotSetInventory, ConnectorNotLoaded. The caller has
     checked that no listing comes twice and that parts are not empty."""
@@ -124,8 +124,8 @@ def delete(
     uow: UnitOfWork, keys: Sequence[tuple[str, str]], *, release_orders: bool
 ) -> list[Counted]:
     """Delete links, all or none. Open orders that were counted through them stay counted as what
-    they were sold as (the goods are still to be shipped), unless `release_orders` gives them back,
-    which is returned line by line."""
+    they were sold as, because the goods are still to be shipped. `release_orders` releases them,
+    and returns them line by line."""
     by_shop: dict[str, list[str]] = defaultdict(list)
     for shop, listing in keys:
         by_shop[shop].append(listing)
@@ -146,7 +146,7 @@ def delete(
 
 
 def get(uow: UnitOfWork, shop: str, listing: str) -> LinkRecord:
-    """One link; raises NotFound."""
+    """Return one link. Raises NotFound."""
     link = uow.links.get(shop, [listing]).get(listing)
     if link is None:
         raise _no_link(uow, shop, listing)
@@ -180,7 +180,7 @@ def _check_products(uow: UnitOfWork, drafts: Sequence[LinkDraft]) -> None:
 
 
 def check_sync_offered(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
-    """Raises SyncNotOffered, ConnectorNotLoaded or ConnectorCannotSetInventory when links of this
+    """Raise SyncNotOffered, ConnectorNotLoaded or ConnectorCannotSetInventory when links of this
     shop cannot be synced."""
     if not uow.merchants.sync_available:
         raise SyncNotOffered(

@@ -15,14 +15,14 @@ REFRESH_LISTINGS, BULK_LINK, CUT_OVER = "REFRESH_LISTINGS", "BULK_LINK", "CUT_OV
 
 
 def operation_id(now: int, drawn: str) -> str:
-    """Ids sort by time; `drawn` is a fresh random text that keeps them apart."""
+    """Return an id that sorts by time. `drawn` is a fresh random text that makes it unique."""
     return f"{now:016d}-{drawn[:12]}"
 
 
 def refresh_listings(
     uow: UnitOfWork, shop: str, *, drawn: str, can_sync: CanSync
 ) -> OperationRecord:
-    """Ask for a full reading of a shop's catalogue; the one going on when there is one. Raises
+    """Ask for a full reading of a shop's catalogue, or return the one that is open. Raises
     NotFound, ShopPaused, ConnectorNotLoaded."""
     record = shops.get(uow, shop)
     check_runnable(uow, record, can_sync)
@@ -34,7 +34,7 @@ def refresh_listings(
 def bulk_link(
     uow: UnitOfWork, asked: BulkLinkOrder, *, drawn: str, can_sync: CanSync
 ) -> OperationRecord:
-    """Ask for bulk linking. Raises NotFound, OperationActive, and where sync is to be enabled
+    """Ask for a bulk linking. Raises NotFound, OperationActive, and where sync is to be enabled
     SyncNotOffered, ConnectorNotLoaded, ConnectorCannotSetInventory."""
     record = shops.get(uow, asked.shop)
     _check_only_one(uow, BULK_LINK, asked.shop, "linking")
@@ -48,7 +48,7 @@ def bulk_link(
 def cut_over(
     uow: UnitOfWork, shop: str, *, dry_run: bool, drawn: str, can_sync: CanSync
 ) -> OperationRecord:
-    """Ask to lead a shop from receiving-only to sync. Raises NotFound, ShopPaused, OperationActive,
+    """Ask to move a shop from receiving-only to sync. Raises NotFound, ShopPaused, OperationActive,
     SyncNotOffered, ConnectorNotLoaded, ConnectorCannotSetInventory."""
     record = shops.get(uow, shop)
     check_runnable(uow, record, can_sync)
@@ -58,8 +58,8 @@ def cut_over(
 
 
 def cancel(uow: UnitOfWork, operation: str) -> OperationRecord:
-    """Ask an operation to stop after the batch that it is at; one that has not begun never will.
-    Raises OperationDone when it has ended otherwise than by being cancelled."""
+    """Ask an operation to stop after its present batch; one that has not begun never will. Raises
+    OperationDone when it has ended, unless it was cancelled."""
     record = get(uow, operation)
     if record.state is OperationState.CANCELLED or (
         record.cancel_asked and record.ended_at is None
@@ -79,7 +79,7 @@ def cancel(uow: UnitOfWork, operation: str) -> OperationRecord:
 
 
 def get(uow: UnitOfWork, operation: str) -> OperationRecord:
-    """One operation; raises NotFound."""
+    """Return one operation. Raises NotFound."""
     record = uow.operations.get(operation)
     if record is None:
         raise NotFound(f"merchants/{uow.merchant}/operations/{operation}")
@@ -87,7 +87,7 @@ def get(uow: UnitOfWork, operation: str) -> OperationRecord:
 
 
 def check_runnable(uow: UnitOfWork, shop: ShopRecord, can_sync: CanSync) -> None:
-    """Raises ShopPaused, or ConnectorNotLoaded, when nothing can run for this shop."""
+    """Raise ShopPaused or ConnectorNotLoaded when nothing can run for this shop."""
     name = f"merchants/{uow.merchant}/shops/{shop.shop}"
     if shop.paused:
         raise ShopPaused(f"{name} is paused; resume it first", shop=name)

@@ -30,9 +30,10 @@ _COALESCE = 20_000
 def switch(
     uow: UnitOfWork, product: str, on: bool, *, can_sync: Callable[[str], ServiceError | None]
 ) -> ProductRecord:
-    """Switch the mode of a product. Switched off, what was received before is still added. What is
-    so already changes nothing. Raises NotFound, ReceivingOnlyEnded, and for on ModeConflict (a link
-    is synced, or none takes the units) and the refusal of a connector that cannot set numbers."""
+    """Switch the mode of a product. When it is switched off, what was received before is still
+    added. A mode that is set already changes nothing. Raises NotFound, ReceivingOnlyEnded, and when
+    it is switched on ModeConflict (a link is synced, or none takes the units) and the error of a
+    connector that cannot set numbers."""
     record = _product(uow, product)
     wanted = ReceivingOnly.ON if on else ReceivingOnly.OFF
     if record.receiving_only is ReceivingOnly.ENDED:
@@ -57,7 +58,7 @@ def switch(
 def queue(
     uow: UnitOfWork, products: Collection[ProductRecord], receipts: Sequence[Movement]
 ) -> None:
-    """Receipts were recorded, in this transaction: queue those of products in this mode."""
+    """Queue the receipts of this transaction that are of products in this mode."""
     concerned = {record.product for record in products if record.receiving_only is ReceivingOnly.ON}
     wanted = [movement for movement in receipts if movement.entry.product in concerned]
     if not wanted:
@@ -77,7 +78,8 @@ def queue(
 
 
 def lay_out(uow: UnitOfWork, products: Collection[str]) -> None:
-    """Links of these products were made or deleted: what is queued goes where it belongs now."""
+    """Assign queued units to their links again, after links of these products were created or
+    deleted."""
     concerned = uow.additions.queued(products)
     if not concerned:
         return
@@ -92,9 +94,9 @@ def lay_out(uow: UnitOfWork, products: Collection[str]) -> None:
 
 
 def end(uow: UnitOfWork, products: Collection[str]) -> None:
-    """A link of these products is synced from now on: the mode ends for good, and nothing more is
-    added. Sync reads the number before it sends, and sends free − reserve, which contains every
-    receipt."""
+    """End the mode of these products permanently, because a link of them is synced now. Nothing
+    more is added: sync reads the number before it sends, and sends free − reserve, which contains
+    every receipt."""
     concerned = [
         product
         for product, mode in uow.additions.modes(products).items()
@@ -109,9 +111,9 @@ def end(uow: UnitOfWork, products: Collection[str]) -> None:
 
 
 def resolve(uow: UnitOfWork, addition: str, *, added: bool) -> AdditionRecord:
-    """A person has looked at the shop: its number contains the units, or they are to be added now.
-    Raises NotFound, and AdditionSettled when there is nothing to decide; repeating a decision that
-    was taken changes nothing."""
+    """Record what a person found in the shop: its number contains the units, or they are to be
+    added now. Raises NotFound, and AdditionSettled when there is nothing to decide. Repeating a
+    decision changes nothing."""
     record = get(uow, addition)
     if record.state is not AdditionState.UNDECIDED:
         if added and record.state is AdditionState.ADDED:
@@ -132,7 +134,7 @@ def resolve(uow: UnitOfWork, addition: str, *, added: bool) -> AdditionRecord:
 
 
 def get(uow: UnitOfWork, addition: str) -> AdditionRecord:
-    """One addition; raises NotFound."""
+    """Return one addition. Raises NotFound."""
     record = uow.additions.get(addition)
     if record is None:
         raise NotFound(f"merchants/{uow.merchant}/additions/{addition}")
@@ -140,7 +142,8 @@ def get(uow: UnitOfWork, addition: str) -> AdditionRecord:
 
 
 def _call(uow: UnitOfWork, places: Collection[tuple[str, str]]) -> None:
-    """These places have something to do; what each has under way, or waits for, stays as it is."""
+    """Make these places due. The write that is under way for each, or that it waits for, stays as
+    it is."""
     by_shop: dict[str, set[str]] = defaultdict(set)
     for shop, listing in places:
         if shop:

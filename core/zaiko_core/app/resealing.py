@@ -12,9 +12,9 @@ no key opens it."""
 
 
 def reseal(uow: UnitOfWork, again: Reseal) -> int:
-    """Seal a merchant's credentials and connectors' states again; how many were changed. Under the
-    merchant's lock, so nothing that is saved meanwhile is lost. It changes nothing that a client
-    sees, and carries no revision."""
+    """Seal a merchant's credentials and connectors' states with the newest key, and return how many
+    were changed. It runs under the merchant's lock, so nothing that is saved meanwhile is lost. It
+    changes nothing that a client sees, and uses no revision."""
     changed = 0
     for shop, secrets, state in uow.shops.sealed():
         new_secrets = again(secrets) if secrets is not None else None

@@ -21,7 +21,7 @@ DEFAULT_INTERVAL = 600 * 1_000_000
 
 
 def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
-    """A shop whose first run is due at once. Raises ResourceExists."""
+    """Create a shop whose first run is due at once. Raises ResourceExists."""
     if uow.shops.used(draft.shop):
         raise ResourceExists(f"merchants/{uow.merchant}/shops/{draft.shop}")
     uow.shops.insert(draft)
@@ -32,7 +32,7 @@ def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
 
 def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold and
-    schedule a run at once."""
+    make a run due at once."""
     before = get(uow, changed.shop)
     reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
@@ -49,14 +49,14 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
 
 
 def set_shadow(uow: UnitOfWork, shop: str, shadow: bool) -> ShopRecord:
-    """Send nothing to the shop, but do everything else (ADR 0018); or send again. Either way every
-    enabled link is read next. What is already so changes nothing."""
+    """Enter shadow mode, in which everything but the write is done (ADR 0018), or leave it. Either
+    way every enabled link is read next. A mode that is set already changes nothing."""
     record = get(uow, shop)
     return record if record.shadow == shadow else update(uow, replace(record, shadow=shadow))
 
 
 def pause(uow: UnitOfWork, shop: str) -> ShopRecord:
-    """No runs after the one going on. Pausing a paused shop changes nothing."""
+    """Pause a shop: no run begins after the present one. Pausing a paused shop changes nothing."""
     record = get(uow, shop)
     if record.paused:
         return record
@@ -66,7 +66,7 @@ def pause(uow: UnitOfWork, shop: str) -> ShopRecord:
 
 
 def resume(uow: UnitOfWork, shop: str) -> ShopRecord:
-    """Runs go on, a hold ends, and one is due at once."""
+    """Resume a shop. A hold ends, and a run is due at once."""
     record = get(uow, shop)
     if record.paused or record.problem is not None:
         uow.shops.update(replace(record, paused=False, problem=None))
@@ -76,7 +76,7 @@ def resume(uow: UnitOfWork, shop: str) -> ShopRecord:
 
 
 def delete(uow: UnitOfWork, shop: str) -> None:
-    """The shop, its credentials and its listings are gone; its orders and movements stay. Raises
+    """Delete a shop with its credentials and listings; its orders and movements stay. Raises
     ShopHasLinks."""
     record = get(uow, shop)
     links = sum(uow.shops.link_counts([shop]).get(shop, {}).values())
@@ -95,8 +95,8 @@ def delete(uow: UnitOfWork, shop: str) -> None:
 
 
 def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> tuple[int, int]:
-    """Store a page of a shop's catalogue; how many listings are new and how many say something else
-    than before. The links of those that had vanished and are back are handled at once."""
+    """Store a page of a shop's catalogue. Return how many listings are new and how many have
+    changed. The links of listings that had vanished and are back become due at once."""
     latest = {listing.listing: listing for listing in read}
     known = uow.listings.get(shop, latest)
     uow.listings.upsert(shop, list(latest.values()))
@@ -107,16 +107,15 @@ def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> 
 
 
 def _content(listing: ListingRecord) -> ListingRecord:
-    """What the shop says of it, without when it was read and the number that it showed then."""
+    """Return the listing without its times and its number."""
     return replace(
         listing, seen_at=0, created_at=0, updated_at=0, revision=0, linked=False, quantity=None
     )
 
 
 def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[str]:
-    """Handle every enabled link of a product as soon as possible, also those that back off. The
-    shops that were triggered; those that are paused or whose connector is not loaded are left
-    out."""
+    """Make every enabled link of a product due at once, even when it backs off. Return the shops
+    that were triggered, without those that are paused or whose connector is not loaded."""
     listings: dict[str, list[str]] = defaultdict(list)
     page = Page(_ALL)
     while links := uow.links.page(page, shop="", products=[product], states=(), sync_enabled=True):
@@ -141,7 +140,7 @@ def _not_loaded(shop: ShopRecord, can_sync: CanSync) -> bool:
 
 
 def get(uow: UnitOfWork, shop: str) -> ShopRecord:
-    """One shop; raises NotFound."""
+    """Return one shop. Raises NotFound."""
     found = uow.shops.get([shop]).get(shop)
     if found is None:
         raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")

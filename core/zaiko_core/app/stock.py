@@ -35,7 +35,7 @@ _Change = Callable[[Demand, int], tuple[Demand, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`quantity` (≥ 1) units arrived. `occurred_at` in µs since 1970; 0 = now."""
+    """A receipt of `quantity` (≥ 1) units. `occurred_at` in µs since 1970; 0 = now."""
 
     product: str
     warehouse: str
@@ -44,11 +44,17 @@ class Receipt:
     note: str = ""
     occurred_at: int = 0
 
+    @property
+    def conflict_keys(self) -> frozenset[str]:
+        """What two receipts of one unit of work must not share (ports.Mergeable): the product's
+        etag, and the cause key."""
+        return frozenset({f"product {self.product}", f"cause {self.cause}"})
+
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """Physical is corrected in one warehouse: by `delta`, or to the `counted` value; exactly one of
-    both."""
+    """A correction of physical in one warehouse: by `delta`, or to the `counted` value; exactly one
+    of both."""
 
     product: str
     warehouse: str
@@ -61,7 +67,8 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """`quantity` (≥ 1) units of one warehouse are held, let go of or shipped for a demand."""
+    """An allocation, deallocation or shipment of `quantity` (≥ 1) units of one warehouse for a
+    demand."""
 
     demand: DemandRef
     product: str
@@ -74,8 +81,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The movement, the stock after this call, and whether the movement had been recorded
-    before."""
+    """A movement, the stock after this call, and whether the movement had been recorded before."""
 
     movement: Movement
     stock: StockRecord
@@ -85,8 +91,8 @@ class Posting:
 def set_reserves(
     uow: UnitOfWork, reserves: Mapping[str, int]
 ) -> tuple[dict[str, StockRecord], int]:
-    """Set the reserve (0 … LIMIT) of products, all or none; the stocks after it, and how many
-    enabled links were scheduled. A reserve that is already so changes nothing."""
+    """Set the reserve (0 … LIMIT) of products, all or none. Return the stocks after it, and how
+    many enabled links were scheduled. A reserve that is set already changes nothing."""
     stocks = _stocks(uow, reserves)
     changing = {
         product: units
@@ -101,9 +107,9 @@ def set_reserves(
 
 
 def set_escrow(uow: UnitOfWork, product: str, below: int) -> tuple[StockRecord, int]:
-    """Give each shop units of its own while at most `below` (0 … LIMIT; 0 = never) may be sold (ADR
-    0012); the stock after it, and how many enabled links were scheduled. A limit that is already so
-    changes nothing."""
+    """Give each shop a quota of its own while at most `below` (0 … LIMIT; 0 = never) units may be
+    sold (ADR 0012). Return the stock after it, and how many enabled links were scheduled. A limit
+    that is set already changes nothing."""
     known = _stocks(uow, {product: below})[product]
     if known.balance.escrow_below == below:
         return known, 0
@@ -113,8 +119,8 @@ def set_escrow(uow: UnitOfWork, product: str, below: int) -> tuple[StockRecord, 
 
 
 def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
-    """Record receipts, all or none. A cause key may repeat an earlier call, not another receipt of
-    this one."""
+    """Record receipts, all or none. A cause key may repeat an earlier call, but not another receipt
+    of this one."""
     entries = [
         Entry(
             product=receipt.product,
@@ -194,7 +200,7 @@ def allocate(uow: UnitOfWork, binding: Binding) -> Posting:
 
 
 def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Let go of units that a warehouse holds for a demand. Raises DemandExceeded when it holds
+    """Release units that a warehouse holds for a demand. Raises DemandExceeded when it holds
     fewer."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
@@ -205,8 +211,8 @@ def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
 
 
 def ship(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Held units leave: physical, allocated and open fall together. Raises DemandExceeded when
-    fewer are held."""
+    """Ship held units: physical, allocated and open fall together. Raises DemandExceeded when fewer
+    are held."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
         _check_held(binding, held)
@@ -293,8 +299,8 @@ def _check_limit(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
 
 
 def _same_fact(one: Entry, other: Entry) -> bool:
-    """When it happened and what was noted may differ between two tellings; what happened may
-    not."""
+    """Return whether two entries record the same fact. Its time and note may differ when it is
+    repeated."""
     return (one.product, one.kind, one.delta, one.warehouse, one.demand) == (
         other.product,
         other.kind,

@@ -7,8 +7,8 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from zaiko_core.app.ports import Tokens
 from zaiko_core.app.records import Page, TokenRecord
 from zaiko_core.domain.access import Permission, Principal, Role
 from zaiko_core.domain.errors import (
@@ -19,27 +19,31 @@ from zaiko_core.domain.errors import (
     TokenInvalid,
 )
 
+if TYPE_CHECKING:
+    from zaiko_core.storage.tokens import TokenRows
+
 _FORM = re.compile(r"zk_([a-z][a-z0-9-]{0,61}[a-z0-9])_([A-Za-z0-9_-]{43})")
 _FETCH = 500
 
 
 def text_of(token: str, secret: str) -> str:
-    """What a client sends. `secret` is 32 random bytes in base64url without padding."""
+    """Return the text that a client sends. `secret` is 32 random bytes in base64url without
+    padding."""
     return f"zk_{token}_{secret}"
 
 
 def parsed(text: str) -> tuple[str, str]:
-    """Id and secret; raises TokenInvalid."""
+    """Return id and secret of such a text. Raises TokenInvalid."""
     found = _FORM.fullmatch(text)
     if found is None:
         raise TokenInvalid
     return found[1], found[2]
 
 
-def create(tokens: Tokens, draft: TokenRecord, secret: str, *, by: Principal) -> TokenRecord:
-    """Keep a new token: its secret's hash only, or none when it stands for a certificate. Raises
-    PermissionDenied when `by` would give more than it has, InvalidField for an end that has passed
-    or a certificate that another token has."""
+def create(tokens: TokenRows, draft: TokenRecord, secret: str, *, by: Principal) -> TokenRecord:
+    """Store a new token: the hash of its secret, or none when it stands for a certificate. Raises
+    PermissionDenied when `by` would grant more than it has, and InvalidField for an end that has
+    passed or a certificate that another token has."""
     if not by.covers(Role(draft.role), _merchants(draft)):
         raise _too_much(
             "a token can give no more than it has: choose its own role and merchants, or "
@@ -72,8 +76,8 @@ def create(tokens: Tokens, draft: TokenRecord, secret: str, *, by: Principal) ->
 
 
 def principal_of(record: TokenRecord | None, secret: str, now: int) -> Principal:
-    """Who has this secret; raises TokenInvalid, TokenExpired. Takes as long for a wrong secret as
-    for the right one."""
+    """Return who has this secret, in the same time for a wrong secret as for the right one. Raises
+    TokenInvalid, TokenExpired."""
     kept = record.hash if record is not None and record.hash is not None else bytes(32)
     right = hmac.compare_digest(kept, _hash(secret))
     if record is None or record.hash is None or not right:
@@ -82,22 +86,22 @@ def principal_of(record: TokenRecord | None, secret: str, now: int) -> Principal
 
 
 def principal_of_certificate(records: Sequence[TokenRecord], now: int) -> Principal | None:
-    """Who has a certificate with one of these records' identities; None when no token stands for
-    it. Raises TokenExpired."""
+    """Return who has a certificate with one of these records' identities, or None when no token
+    stands for it. Raises TokenExpired."""
     live = [record for record in records if record.revoked_at is None and record.hash is None]
     return _live(live[0], now) if live else None
 
 
-def get(tokens: Tokens, token: str, *, by: Principal) -> TokenRecord:
-    """One token that `by` may see; raises NotFound, also for one that it may not."""
+def get(tokens: TokenRows, token: str, *, by: Principal) -> TokenRecord:
+    """Return one token that `by` may see. Raises NotFound, also for one that it may not."""
     record = tokens.get(token)
     if record is None or not _visible(record, by):
         raise NotFound(f"tokens/{token}")
     return record
 
 
-def page(tokens: Tokens, wanted: Page, *, by: Principal) -> list[TokenRecord]:
-    """Tokens whose merchants are all `by`'s own, by id."""
+def page(tokens: TokenRows, wanted: Page, *, by: Principal) -> list[TokenRecord]:
+    """Return the tokens whose merchants are all `by`'s own, by id."""
     found: list[TokenRecord] = []
     after = wanted.after
     while True:
@@ -108,9 +112,9 @@ def page(tokens: Tokens, wanted: Page, *, by: Principal) -> list[TokenRecord]:
         after = (rows[-1].token,)
 
 
-def revoke(tokens: Tokens, token: str, *, by: Principal) -> TokenRecord:
-    """End a token for good. A second call changes nothing. Raises NotFound; PermissionDenied for
-    one that can do more than `by`."""
+def revoke(tokens: TokenRows, token: str, *, by: Principal) -> TokenRecord:
+    """End a token permanently. A second call changes nothing. Raises NotFound, and PermissionDenied
+    for one that can do more than `by`."""
     record = get(tokens, token, by=by)
     if not by.covers(Role(record.role), _merchants(record)):
         raise _too_much(f"tokens/{token} can do more than the one that calls; ask its owner")

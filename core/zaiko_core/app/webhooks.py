@@ -7,9 +7,9 @@ from zaiko_core.app.records import Trigger
 
 
 def receive(uow: UnitOfWork, shop: str, delivery: str, *, reread: bool) -> bool:
-    """Trigger the shop, unless this delivery has come before; whether it is new. `reread`: open
-    orders are read again in the run, because fetching does not tell of their changes. One
-    transaction: a delivery that is known has triggered its run."""
+    """Trigger the shop unless this delivery has arrived before, and return whether it is new.
+    `reread`: the run reads open orders again, because fetching orders does not show their changes.
+    Both happen in one transaction, so a known delivery has triggered its run."""
     if not uow.webhooks.insert(shop, delivery):
         return False
     if reread:

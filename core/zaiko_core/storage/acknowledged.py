@@ -1,5 +1,5 @@
-"""The newest commits that this process has told somebody of. A database that does not have them is
-not the one they were written to: a standby took over that did not know of them yet (ADR 0029)."""
+"""The newest commits that this process has acknowledged. A database that lacks them is not the one
+they were written to: a standby that had not received them was promoted (ADR 0029)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import deque
 from typing import Any, NamedTuple
 
 _MOST = 16
-"""As many as may be committed at once, and some more: whichever the database has lost, the last of
+"""More than can be committed at the same time: whichever commits a database has lost, the last of
 them is among these."""
 
-# `at` is of µs, so two commits that came to the same revision in two histories differ in it.
+# `at` is in µs, so it differs where two histories have the same revision.
 _LOST = """
 SELECT noted.merchant
 FROM unnest(%s::text[], %s::bigint[], %s::bigint[]) AS noted (merchant, revision, at)
@@ -26,7 +26,7 @@ WHERE merchants.head IS NULL
 
 
 class Commit(NamedTuple):
-    """A revision of a merchant, and the time that its rows of the change feed have."""
+    """A revision of a merchant, and the time of its rows in the change feed."""
 
     merchant: str
     revision: int
@@ -34,19 +34,19 @@ class Commit(NamedTuple):
 
 
 class Acknowledged:
-    """May be used from any thread."""
+    """The newest commits of this process. May be used from any thread."""
 
     def __init__(self) -> None:
         self._newest: deque[Commit] = deque(maxlen=_MOST)
         self._lock = threading.Lock()
 
     def note(self, commit: Commit) -> None:
-        """It has rows in the change feed, and is committed now."""
+        """Remember a commit that has rows in the change feed."""
         with self._lock:
             self._newest.append(commit)
 
     def lost_by(self, connection: Any) -> bool:
-        """Whether what this new connection (psycopg's) leads to does not have them."""
+        """Return whether the database of this new connection (psycopg's) lacks any of them."""
         with self._lock:
             noted = list(self._newest)
         if not noted:

@@ -1,68 +1,56 @@
-"""Units that are added to the numbers of shops, and the places where."""
+"""Units that are added to the numbers of shops, and the listings that they are added to."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sqlalchemy import Row, and_, case, delete, func, or_, select, update
+from sqlalchemy import and_, case, delete, func, or_, select, update
 
 from zaiko_core.app.records import AdditionRecord, Page, PlaceRecord
-from zaiko_core.domain.addition import AdditionState, Attempt, Reading, ReceivingOnly, Sale
-from zaiko_core.domain.demand import OrderState
-from zaiko_core.domain.problem import problem_from
+from zaiko_core.domain.addition import AdditionState, ReceivingOnly, Sale
+from zaiko_core.domain.demand import DemandState
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed, update_rows
+from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns, update_rows
 from zaiko_core.storage.scope import Scope, after
 
 _OPEN = (AdditionState.QUEUED.value, AdditionState.SENT.value)
-_PLACE = (
-    "due_at",
-    "attempt",
-    "key",
-    "base",
-    "units",
-    "base_at",
-    "base_until",
-    "sent_at",
-    "answered_at",
-    "seen",
-    "seen_at",
-    "seen_until",
-    "problem",
+_ADDITIONS = Codec(schema.additions, AdditionRecord)
+_PLACES = Codec(
+    schema.addition_places,
+    PlaceRecord,
+    columns={
+        "under_way.base.quantity": "base",
+        "under_way.base.at": "base_at",
+        "under_way.base.until": "base_until",
+        "under_way.units": "units",
+        "under_way.sent_at": "sent_at",
+        "under_way.answered_at": "answered_at",
+        "seen": "",
+        "seen.quantity": "seen",
+    },
 )
 
 
 class AdditionRows(Scope):
-    """See ports.Additions."""
+    """Units that are added to the numbers of shops (ADR 0017)."""
 
     def insert(self, records: Sequence[AdditionRecord]) -> None:
-        rows = [
-            self.stamp(
-                {
-                    "addition": record.addition,
-                    "product": record.product,
-                    "units": record.units,
-                    "shop": record.shop,
-                    "listing": record.listing,
-                    "state": record.state.value,
-                }
-            )
-            for record in records
-        ]
+        rows = [self.stamp(_ADDITIONS.write(record)) for record in records]
         insert_rows(self.connection, schema.additions, rows)
 
     def get(self, addition: str) -> AdditionRecord | None:
         table = schema.additions
-        row = self.connection.execute(
+        row = self.execute(
             select(table).where(self.mine(table), table.c.addition == addition)
         ).one_or_none()
-        return None if row is None else _addition(row)
+        return None if row is None else _ADDITIONS.read(row)
 
     def page(
         self, page: Page, *, product: str, shop: str, states: Collection[AdditionState]
     ) -> list[AdditionRecord]:
+        """Return a page, oldest first; the key is (created_at, addition)."""
         table = schema.additions
         query = select(table).where(
             self.mine(table), after(page, table.c.created_at, table.c.addition)
@@ -74,9 +62,10 @@ class AdditionRows(Scope):
         if states:
             query = query.where(table.c.state.in_([state.value for state in states]))
         query = query.order_by(table.c.created_at, table.c.addition).limit(page.size)
-        return [_addition(row) for row in self.connection.execute(query)]
+        return [_ADDITIONS.read(row) for row in self.execute(query)]
 
     def of_places(self, shop: str, listings: Collection[str]) -> dict[str, list[AdditionRecord]]:
+        """Return the additions that are QUEUED or SENT, by listing, oldest first."""
         table = schema.additions
         query = select(table).where(
             self.mine(table),
@@ -85,8 +74,8 @@ class AdditionRows(Scope):
             table.c.state.in_(_OPEN),
         )
         found: dict[str, list[AdditionRecord]] = defaultdict(list)
-        for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition)):
-            found[row.listing].append(_addition(row))
+        for row in self.execute(query.order_by(table.c.created_at, table.c.addition)):
+            found[row.listing].append(_ADDITIONS.read(row))
         return found
 
     def queued(self, products: Collection[str]) -> list[AdditionRecord]:
@@ -97,11 +86,13 @@ class AdditionRows(Scope):
             table.c.state == AdditionState.QUEUED.value,
         )
         return [
-            _addition(row)
-            for row in self.connection.execute(query.order_by(table.c.created_at, table.c.addition))
+            _ADDITIONS.read(row)
+            for row in self.execute(query.order_by(table.c.created_at, table.c.addition))
         ]
 
     def put(self, records: Sequence[AdditionRecord]) -> None:
+        """Update units, place and state of existing additions. One that ends gets the present
+        time."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -119,13 +110,15 @@ class AdditionRows(Scope):
         update_rows(self.connection, schema.additions, rows, keys=("merchant", "addition"))
 
     def supersede(self, products: Collection[str]) -> list[str]:
+        """End the additions of products that are synced now, and forget their places. Return the
+        shops concerned."""
         table, places = schema.additions, schema.addition_places
         mine = (self.mine(table), table.c.product.in_(list(products)))
         unsettled = table.c.state.in_((*_OPEN, AdditionState.UNDECIDED.value))
-        where = self.connection.execute(
+        where = self.execute(
             select(table.c.shop, table.c.listing).where(*mine, table.c.state.in_(_OPEN)).distinct()
-        ).all()
-        self.connection.execute(
+        )
+        self.execute(
             update(table)
             .where(*mine, unsettled)
             .values(
@@ -136,7 +129,7 @@ class AdditionRows(Scope):
             )
         )
         for row in where:
-            self.connection.execute(
+            self.execute(
                 delete(places).where(
                     self.mine(places), places.c.shop == row.shop, places.c.listing == row.listing
                 )
@@ -147,9 +140,11 @@ class AdditionRows(Scope):
         return shops
 
     def give_up(self, shop: str, *, queued: bool = False) -> None:
+        """Mark additions of the shop UNDECIDED: what became of what was sent is unknown. With
+        `queued`, also those that were not sent. The shop then has no places."""
         table, places = schema.additions, schema.addition_places
         states = _OPEN if queued else (AdditionState.SENT.value,)
-        self.connection.execute(
+        self.execute(
             update(table)
             .where(self.mine(table), table.c.shop == shop, table.c.state.in_(states))
             .values(
@@ -159,10 +154,12 @@ class AdditionRows(Scope):
                 revision=self.revision,
             )
         )
-        self.connection.execute(delete(places).where(self.mine(places), places.c.shop == shop))
+        self.execute(delete(places).where(self.mine(places), places.c.shop == shop))
         self._note_due(shop)
 
     def first_links(self, products: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Return for each product the (shop, listing) of its oldest link, among those that are of
+        one unit of the product and nothing else."""
         links, parts = schema.links, schema.link_parts
         others = parts.alias("others")
         alone = ~(
@@ -195,7 +192,7 @@ class AdditionRows(Scope):
             .order_by(links.c.created_at, links.c.shop, links.c.listing)
         )
         found: dict[str, tuple[str, str]] = {}
-        for row in self.connection.execute(query):
+        for row in self.execute(query):
             found.setdefault(row.product, (row.shop, row.listing))
         return found
 
@@ -204,39 +201,46 @@ class AdditionRows(Scope):
         query = select(table).where(
             self.mine(table), table.c.shop == shop, table.c.listing.in_(list(listings))
         )
-        return {row.listing: _place(row) for row in self.connection.execute(query)}
+        return {row.listing: _PLACES.read(row) for row in self.execute(query)}
 
     def due(self, shop: str, *, limit: int) -> list[PlaceRecord]:
+        """Return the places that are due now, longest due first."""
         table = schema.addition_places
         query = select(table).where(
             self.mine(table), table.c.shop == shop, table.c.due_at <= self.now
         )
         return [
-            _place(row)
-            for row in self.connection.execute(
-                query.order_by(table.c.due_at, table.c.listing).limit(limit)
-            )
+            _PLACES.read(row)
+            for row in self.execute(query.order_by(table.c.due_at, table.c.listing).limit(limit))
         ]
 
     def next_due(self, shop: str) -> int | None:
+        """Return when the shop's next place is due, or None."""
         table = schema.addition_places
-        due_at: int | None = self.connection.scalar(
+        due_at: int | None = self.execute(
             select(func.min(table.c.due_at)).where(self.mine(table), table.c.shop == shop)
-        )
+        ).scalar()
         return due_at
 
     def save_places(
         self, shop: str, records: Sequence[PlaceRecord], *, done: Collection[str] = ()
     ) -> None:
+        """Insert or replace places, forget those of the listings in `done`, and record in the shop
+        when the next one is due."""
         table = schema.addition_places
         insert_rows(
-            self.connection, table, [self._place_row(record) for record in records], update=_PLACE
+            self.connection,
+            table,
+            [{"merchant": self.merchant} | _PLACES.write(record) for record in records],
+            update=_PLACES.columns,
         )
         if done:
             batch = rowset(
-                self.connection, typed(table, "listing"), [{"listing": item} for item in set(done)]
+                self.connection,
+                typed_columns(table, "listing"),
+                [{"listing": item} for item in set(done)],
             )
-            self.connection.execute(
+            self.execute(
                 delete(table).where(
                     self.mine(table),
                     table.c.shop == shop,
@@ -246,8 +250,10 @@ class AdditionRows(Scope):
         self._note_due(shop)
 
     def sales(self, shop: str, listing: str, *, since: int) -> list[Sale]:
+        """Return the lines of the listing in orders of the shop that were placed or changed at or
+        after `since`."""
         orders, lines = schema.orders, schema.order_lines
-        gone = orders.c.state.in_([OrderState.CANCELLED.value, OrderState.DELETED.value])
+        gone = orders.c.state.in_([DemandState.CANCELLED.value, DemandState.DELETED.value])
         cancelled = case((gone, lines.c.ordered), else_=lines.c.cancelled).label("cancelled")
         query = (
             select(lines.c.ordered, cancelled, orders.c.placed_at, orders.c.version)
@@ -269,19 +275,18 @@ class AdditionRows(Scope):
         )
         return [
             Sale(row.ordered, row.cancelled, row.placed_at, row.version)
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         ]
 
     def modes(self, products: Collection[str]) -> dict[str, ReceivingOnly]:
+        """Return the products that are not OFF, with their modes."""
         table = schema.products
         query = select(table.c.product, table.c.receiving_only).where(
             self.mine(table),
             table.c.product.in_(list(products)),
             table.c.receiving_only != ReceivingOnly.OFF.value,
         )
-        return {
-            row.product: ReceivingOnly(row.receiving_only) for row in self.connection.execute(query)
-        }
+        return {row.product: ReceivingOnly(row.receiving_only) for row in self.execute(query)}
 
     def _note_due(self, shop: str) -> None:
         shops, places = schema.shops, schema.addition_places
@@ -290,61 +295,8 @@ class AdditionRows(Scope):
             .where(self.mine(places), places.c.shop == shop)
             .scalar_subquery()
         )
-        self.connection.execute(
+        self.execute(
             update(shops)
             .where(self.mine(shops), shops.c.shop == shop)
             .values(additions_due_at=earliest)
         )
-
-    def _place_row(self, record: PlaceRecord) -> dict[str, Any]:
-        under_way, seen = record.under_way, record.seen
-        return {
-            "merchant": self.merchant,
-            "shop": record.shop,
-            "listing": record.listing,
-            "due_at": record.due_at,
-            "attempt": record.attempt,
-            "key": record.key,
-            "base": under_way.base.quantity if under_way else None,
-            "units": under_way.units if under_way else None,
-            "base_at": under_way.base.at if under_way else None,
-            "base_until": under_way.base.until if under_way else None,
-            "sent_at": under_way.sent_at if under_way else None,
-            "answered_at": under_way.answered_at if under_way else None,
-            "seen": seen.quantity if seen else None,
-            "seen_at": seen.at if seen else None,
-            "seen_until": seen.until if seen else None,
-            "problem": record.problem.document() if record.problem else None,
-        }
-
-
-def _addition(row: Row[Any]) -> AdditionRecord:
-    return AdditionRecord(
-        addition=row.addition,
-        product=row.product,
-        units=row.units,
-        shop=row.shop,
-        listing=row.listing,
-        state=AdditionState(row.state),
-        settled_at=row.settled_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-    )
-
-
-def _place(row: Row[Any]) -> PlaceRecord:
-    under_way = None
-    if row.key is not None:
-        base = Reading(row.base, row.base_at, row.base_until)
-        under_way = Attempt(base, row.units, row.sent_at, row.answered_at)
-    return PlaceRecord(
-        shop=row.shop,
-        listing=row.listing,
-        due_at=row.due_at,
-        attempt=row.attempt,
-        key=row.key,
-        under_way=under_way,
-        seen=None if row.seen_at is None else Reading(row.seen, row.seen_at, row.seen_until),
-        problem=problem_from(row.problem),
-    )

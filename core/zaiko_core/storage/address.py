@@ -12,9 +12,9 @@ _SEVERAL = re.compile(
 
 
 def address(url: str) -> sqlalchemy.URL:
-    """The URL of a SQLite file or of a PostgreSQL, whose hosts may be several, as in libpq:
-    `postgresql://user@one:5432,two:5432/name`. Raises ValueError, which does not repeat what it was
-    given: there may be a password in it."""
+    """Parse the URL of a SQLite file or of a PostgreSQL, which may name several hosts, as in libpq:
+    `postgresql://user@one:5432,two:5432/name`. Raises ValueError without the URL in its text,
+    because it may contain a password."""
     try:
         parsed = sqlalchemy.make_url(_spread(url))
     except (sqlalchemy.exc.ArgumentError, ValueError):
@@ -37,7 +37,7 @@ _FORM = "it is a path, sqlite:///path, or postgresql://user:password@host/name"
 
 
 def _spread(url: str) -> str:
-    """Several hosts as SQLAlchemy takes them: each a parameter of the URL."""
+    """Return several hosts as SQLAlchemy takes them: each a parameter of the URL."""
     several = _SEVERAL.fullmatch(url)
     if several is None:
         return url

@@ -1,5 +1,4 @@
-"""The chain of migrations, as alembic knows it. Imported only when there is something to
-migrate."""
+"""The chain of migrations as alembic sees it. Imported only when there is something to migrate."""
 
 from __future__ import annotations
 
@@ -13,13 +12,13 @@ from sqlalchemy import Connection
 
 
 def migrations(scripts: Path) -> list[Script]:
-    """Every migration of this release, the oldest first."""
+    """Return every migration of this release, oldest first."""
     return list(ScriptDirectory(str(scripts)).walk_revisions())[::-1]
 
 
 def target(chain: Sequence[Script], current: str | None, *, finish: bool) -> str:
-    """How far to go: to the end, or to before the post migrations that stand there, but never
-    back."""
+    """Return the revision to upgrade to: the last one, or the one before the post migrations at the
+    end of the chain. Never goes back."""
     last = len(chain)
     while not finish and last > 1 and getattr(chain[last - 1].module, "phase", "pre") == "post":
         last -= 1
@@ -37,7 +36,7 @@ def upgrade(connection: Connection, scripts: Path, revision: str) -> None:
 
 
 def oldest(chain: Sequence[Script], revision: str) -> str:
-    """The oldest schema that code must know once this revision is reached."""
+    """Return the oldest schema that code must know once this revision is reached."""
     applied = chain[
         : next(place for place, script in enumerate(chain) if script.revision == revision) + 1
     ]

@@ -1,5 +1,5 @@
-"""How a commit wakes other replicas: PostgreSQL's NOTIFY, which is delivered with the commit, and
-says whether something is due."""
+"""How a commit wakes other replicas: PostgreSQL's NOTIFY, which is delivered with the commit and
+carries when something is due."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from sqlalchemy import Text, bindparam, func, select
 
 CHANNEL = "zaiko_wake"
 CHANGED = "changed"
-"""What is told of a commit that only watchers care about."""
+"""The payload of a commit that only watchers care about."""
 
-NOTIFIED = func.pg_notify(CHANNEL, bindparam("told", type_=Text))
-"""To return from a statement that is sent anyway, with `told`."""
+NOTIFIED = func.pg_notify(CHANNEL, bindparam("notify_payload", type_=Text))
+"""To return from a statement that is sent anyway, with `notify_payload`."""
 NOTIFY = select(NOTIFIED)
 
 
-def told(dialect: str, due_in: int | None) -> dict[str, str]:
-    """The parameter of NOTIFIED, where there is somebody to be told. `due_in`: in how many µs the
-    scheduler has something to do; None: it has not."""
+def notify_payload(dialect: str, due_in: int | None) -> dict[str, str]:
+    """Return the parameter of NOTIFIED, and nothing where there is no replica to notify. `due_in`:
+    the delay in µs until the scheduler has work, None if it has none."""
     if dialect != "postgresql":
         return {}
-    return {"told": CHANGED if due_in is None else f"due {due_in}"}
+    return {"notify_payload": CHANGED if due_in is None else f"due {due_in}"}
 
 
-def heard(payload: str) -> int | None:
-    """`due_in` of what was told. What is not understood comes from another release, and is looked
-    at now."""
+def due_in(payload: str) -> int | None:
+    """Return `due_in` of a payload. An unknown payload comes from another release, and is due
+    now."""
     if payload == CHANGED:
         return None
     word, _, moment = payload.partition(" ")

@@ -1,4 +1,4 @@
-"""What orders want of products, and which warehouses it is allocated in."""
+"""What orders want of products, and in which warehouses it is allocated."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from sqlalchemy import select
 from zaiko_core.domain.demand import Demand
 from zaiko_core.domain.stock import DemandRef
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, lookup
 from zaiko_core.storage.scope import Scope
 
+_DEMANDS = Codec(schema.demands, Demand)
+
 
 class DemandRows(Scope):
-    """See ports.Demands."""
+    """What orders and shipments want of products."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[tuple[str, str], Demand]:
+        """Return the demands of these orders, by (order, product)."""
         if not orders:
             return {}
         rows = [{"order_id": order} for order in set(orders)]
         found = lookup(
             self.connection, schema.demands, {"merchant": self.merchant, "shop": shop}, rows
         )
-        return {
-            (row.order_id, row.product): Demand(row.wanted, row.fulfilled, row.shipped, row.alloc)
-            for row in found
-        }
+        return {(row.order_id, row.product): _DEMANDS.read(row) for row in found}
 
     def put(self, shop: str, demands: Mapping[tuple[str, str], Demand]) -> None:
         rows = [
@@ -35,10 +36,7 @@ class DemandRows(Scope):
                 "shop": shop,
                 "order_id": order,
                 "product": product,
-                "wanted": demand.wanted,
-                "fulfilled": demand.fulfilled,
-                "shipped": demand.shipped,
-                "alloc": demand.alloc,
+                **_DEMANDS.write(demand),
             }
             for (order, product), demand in demands.items()
         ]
@@ -46,10 +44,11 @@ class DemandRows(Scope):
             self.connection,
             schema.demands,
             rows,
-            update=("wanted", "fulfilled", "shipped", "alloc"),
+            update=_DEMANDS.columns,
         )
 
     def allocated(self, ref: DemandRef, product: str) -> dict[str, int]:
+        """Return the units that each warehouse holds for one product of a demand."""
         table = schema.allocations
         query = select(table).where(
             self.mine(table),
@@ -57,7 +56,7 @@ class DemandRows(Scope):
             table.c.order_id == ref.order,
             table.c.product == product,
         )
-        return {row.warehouse: row.alloc for row in self.connection.execute(query)}
+        return {row.warehouse: row.alloc for row in self.execute(query)}
 
     def set_allocated(self, ref: DemandRef, product: str, warehouse: str, units: int) -> None:
         row = {

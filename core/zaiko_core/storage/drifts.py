@@ -1,4 +1,4 @@
-"""Differences that were found between shops and what was expected of them."""
+"""Differences between what shops showed and what was expected."""
 
 from __future__ import annotations
 
@@ -7,36 +7,33 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import and_, delete, func, or_, select
 
 from zaiko_core.app.records import DriftRecord, Page
-from zaiko_core.domain.drift import Difference, DriftCause
+from zaiko_core.domain.drift import DriftCause
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows, rowset, typed
+from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns
 from zaiko_core.storage.scope import Scope
+
+_DRIFTS = Codec(schema.drifts, DriftRecord)
 
 
 class DriftRows(Scope):
-    """See ports.Drifts."""
+    """Differences that were found between what shops showed and what was expected."""
 
     def insert(self, records: Sequence[DriftRecord]) -> None:
         rows = [
-            {
-                "merchant": self.merchant,
-                "at": record.at,
-                "shop": record.shop,
-                "listing": record.listing,
-                "cause": record.difference.cause.value,
-                "expected": record.difference.expected,
-                "shown": record.difference.shown,
-                "held": record.held,
-                "revision": self.revision,
-            }
+            _DRIFTS.write(record) | {"merchant": self.merchant, "revision": self.revision}
             for record in records
         ]
         insert_rows(self.connection, schema.drifts, rows, ignore=True)
 
     def edits(self, shop: str, listings: Collection[str], *, since: int) -> dict[str, int]:
+        """Return how many unexplained edits each of these links has had since then. Links without
+        any are left out."""
         table = schema.drifts
         batch = rowset(
-            self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)]
+            self.connection,
+            typed_columns(table, "listing"),
+            [{"listing": item} for item in set(listings)],
         )
         query = (
             select(table.c.listing, func.count())
@@ -50,9 +47,10 @@ class DriftRows(Scope):
             )
             .group_by(table.c.listing)
         )
-        return {row[0]: row[1] for row in self.connection.execute(query)}
+        return {row[0]: row[1] for row in self.execute(query)}
 
     def counts(self, shop: str, *, since: int) -> dict[str, int]:
+        """Count differences by cause; an empty shop means all."""
         table = schema.drifts
         query = (
             select(table.c.cause, func.count())
@@ -61,11 +59,12 @@ class DriftRows(Scope):
         )
         if shop:
             query = query.where(table.c.shop == shop)
-        return {row[0]: row[1] for row in self.connection.execute(query)}
+        return {row[0]: row[1] for row in self.execute(query)}
 
     def page(
         self, page: Page, *, shop: str, listing: str, causes: Collection[str]
     ) -> list[DriftRecord]:
+        """Return a page, newest first; the key is (at, shop, listing)."""
         table = schema.drifts
         key = (table.c.at, table.c.shop, table.c.listing)
         query = (
@@ -87,18 +86,8 @@ class DriftRows(Scope):
             query = query.where(table.c.listing == listing)
         if causes:
             query = query.where(table.c.cause.in_(list(causes)))
-        return [
-            DriftRecord(
-                at=row.at,
-                shop=row.shop,
-                listing=row.listing,
-                difference=Difference(DriftCause(row.cause), row.expected, row.shown),
-                held=row.held,
-                revision=row.revision,
-            )
-            for row in self.connection.execute(query)
-        ]
+        return [_DRIFTS.read(row) for row in self.execute(query)]
 
     def forget(self, *, older_than: int) -> None:
         table = schema.drifts
-        self.connection.execute(delete(table).where(self.mine(table), table.c.at < older_than))
+        self.execute(delete(table).where(self.mine(table), table.c.at < older_than))

@@ -1,48 +1,34 @@
-"""What is kept for people and for repeating clients: runs, operations, answered requests, and the
-change feed."""
+"""Runs and operations for people, replies for clients that repeat a request, and the change
+feed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import asdict
-from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from zaiko_core.app.records import (
     ChangeKind,
     OperationRecord,
-    OperationState,
     Page,
-    RunCounts,
     RunRecord,
     RunState,
 )
-from zaiko_core.domain.problem import problem_from
 from zaiko_core.storage import schema
-from zaiko_core.storage.rowset import insert_rows
+from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.rowset import insert_rows, lookup, param, params
 from zaiko_core.storage.scope import Scope
+
+_RUNS = Codec(schema.runs, RunRecord)
+_OPERATIONS = Codec(schema.operations, OperationRecord)
 
 
 class RunRows(Scope):
-    """See ports.Runs."""
+    """Runs of shops."""
 
     def put(self, record: RunRecord) -> None:
-        row = {
-            "merchant": self.merchant,
-            "shop": record.shop,
-            "run": record.run,
-            "state": record.state.value,
-            "trigger": record.trigger,
-            "token": record.token,
-            "started_at": record.started_at,
-            "started_revision": record.started_revision,
-            "ended_at": record.ended_at,
-            "counts": asdict(record.counts),
-            "problem": record.problem.document() if record.problem else None,
-            "revision": self.revision,
-        }
+        row = _RUNS.write(record) | {"merchant": self.merchant, "revision": self.revision}
         insert_rows(
             self.connection,
             schema.runs,
@@ -51,8 +37,10 @@ class RunRows(Scope):
         )
 
     def abandon(self, shop: str, *, before_token: int) -> list[str]:
+        """Mark the shop's RUNNING runs of older tokens ABANDONED, because their processes have
+        died. Return their ids."""
         table = schema.runs
-        rows = self.connection.execute(
+        rows = self.execute(
             update(table)
             .where(
                 self.mine(table),
@@ -68,10 +56,12 @@ class RunRows(Scope):
     def get(self, shop: str, run: str) -> RunRecord | None:
         table = schema.runs
         query = select(table).where(self.mine(table), table.c.shop == shop, table.c.run == run)
-        row = self.connection.execute(query).one_or_none()
-        return None if row is None else _run(row)
+        row = self.execute(query).one_or_none()
+        return None if row is None else _RUNS.read(row)
 
     def page(self, page: Page, *, shop: str, states: Collection[str] = ()) -> list[RunRecord]:
+        """Return a page, newest first, of one shop or (empty) of all, in one of these states
+        (empty: any). The key is (run, shop)."""
         table = schema.runs
         query = select(table).where(self.mine(table))
         if shop:
@@ -84,28 +74,16 @@ class RunRows(Scope):
                 or_(table.c.run < run, and_(table.c.run == run, table.c.shop < last_shop))
             )
         query = query.order_by(table.c.run.desc(), table.c.shop.desc()).limit(page.size)
-        return [_run(row) for row in self.connection.execute(query)]
+        return [_RUNS.read(row) for row in self.execute(query)]
 
 
 class OperationRows(Scope):
-    """See ports.Operations."""
+    """Long-running operations."""
 
     def put(self, record: OperationRecord) -> None:
-        row = {
+        row = _OPERATIONS.write(record) | {
             "merchant": self.merchant,
-            "operation": record.operation,
-            "kind": record.kind,
-            "state": record.state.value,
-            "shop": record.shop,
-            "arguments": dict(record.arguments),
-            "done": record.done,
-            "total": record.total,
-            "result": record.result,
-            "problem": record.problem.document() if record.problem else None,
-            "cancel_asked": record.cancel_asked,
             "created_at": record.created_at or self.now,
-            "started_at": record.started_at,
-            "ended_at": record.ended_at,
             "revision": self.revision,
         }
         changing = (
@@ -123,14 +101,15 @@ class OperationRows(Scope):
 
     def get(self, operation: str) -> OperationRecord | None:
         table = schema.operations
-        row = self.connection.execute(
+        row = self.execute(
             select(table).where(self.mine(table), table.c.operation == operation)
         ).one_or_none()
-        return None if row is None else _operation(row)
+        return None if row is None else _OPERATIONS.read(row)
 
     def page(
         self, page: Page, *, kinds: Collection[str] = (), states: Collection[str] = ()
     ) -> list[OperationRecord]:
+        """Return a page, newest first, of these kinds and in one of these states (empty: any)."""
         table = schema.operations
         query = select(table).where(self.mine(table)).order_by(table.c.operation.desc())
         if kinds:
@@ -139,61 +118,70 @@ class OperationRows(Scope):
             query = query.where(table.c.state.in_(sorted(states)))
         if page.after is not None:
             query = query.where(table.c.operation < page.after[0])
-        return [_operation(row) for row in self.connection.execute(query.limit(page.size))]
+        return [_OPERATIONS.read(row) for row in self.execute(query.limit(page.size))]
 
     def active(self, kind: str, shop: str) -> OperationRecord | None:
+        """Return the shop's open operation of this kind, or None."""
         table = schema.operations
         query = select(table).where(
             self.mine(table), table.c.kind == kind, table.c.shop == shop, table.c.ended_at.is_(None)
         )
-        row = self.connection.execute(query.limit(1)).one_or_none()
-        return None if row is None else _operation(row)
+        row = self.execute(query.limit(1)).one_or_none()
+        return None if row is None else _OPERATIONS.read(row)
+
+
+_REQUEST = ("principal", "method", "request_id")
+_KEEP_REPLY = insert(schema.requests).values(
+    {
+        name: param(schema.requests.c[name])
+        for name in ("merchant", *_REQUEST, "digest", "response", "created_at", "revision")
+    }
+)
 
 
 class RequestRows(Scope):
-    """See ports.Requests."""
+    """The replies of requests that carried an id."""
 
-    def get(self, principal: str, method: str, request_id: str) -> tuple[bytes, bytes, int] | None:
-        table = schema.requests
-        row = self.connection.execute(
-            select(table).where(
-                self.mine(table),
-                table.c.principal == principal,
-                table.c.method == method,
-                table.c.request_id == request_id,
-            )
-        ).one_or_none()
-        return None if row is None else (row.digest, row.response, row.revision)
-
-    def put(
-        self, principal: str, method: str, request_id: str, digest: bytes, response: bytes
-    ) -> None:
-        self.connection.execute(
-            insert(schema.requests).values(
-                merchant=self.merchant,
-                principal=principal,
-                method=method,
-                request_id=request_id,
-                digest=digest,
-                response=response,
-                created_at=self.now,
-                revision=self.revision,
-            )
+    def get(
+        self, requests: Collection[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], tuple[bytes, bytes]]:
+        """Return the digest and the reply of each request that was done, by principal, method and
+        request id."""
+        found = lookup(
+            self.connection,
+            schema.requests,
+            {"merchant": self.merchant},
+            [dict(zip(_REQUEST, request, strict=True)) for request in set(requests)],
         )
+        return {
+            (row.principal, row.method, row.request_id): (row.digest, row.response) for row in found
+        }
+
+    def put(self, request: tuple[str, str, str], digest: bytes, reply: bytes) -> None:
+        """Keep the reply of a request."""
+        values = dict(zip(_REQUEST, request, strict=True)) | {
+            "merchant": self.merchant,
+            "digest": digest,
+            "response": reply,
+            "created_at": self.now,
+            "revision": self.revision,
+        }
+        self.execute(_KEEP_REPLY, params(**values))
 
     def forget(self, *, older_than: int) -> None:
+        """Delete replies that were given before that time."""
         table = schema.requests
-        self.connection.execute(
-            delete(table).where(self.mine(table), table.c.created_at < older_than)
-        )
+        self.execute(delete(table).where(self.mine(table), table.c.created_at < older_than))
 
 
 class FeedRows(Scope):
-    """See ports.Feed."""
+    """The change feed."""
 
     def between(
         self, after: int, upto: int, kinds: Collection[ChangeKind]
     ) -> dict[ChangeKind, dict[str, int]]:
+        """Return the names that changed in (after, upto], by kind, each with the revision of its
+        last change."""
         table = schema.changes
         query = (
             select(table.c.kind, table.c.name, func.max(table.c.revision).label("revision"))
@@ -206,57 +194,23 @@ class FeedRows(Scope):
             .group_by(table.c.kind, table.c.name)
         )
         found: dict[ChangeKind, dict[str, int]] = defaultdict(dict)
-        for row in self.connection.execute(query):
+        for row in self.execute(query):
             found[ChangeKind(row.kind)][row.name] = row.revision
         return found
 
     def compacted(self) -> int:
+        """Return the newest revision that the feed no longer has."""
         table = schema.merchants
-        return int(self.connection.scalar(select(table.c.compacted).where(self.mine(table))) or 0)
+        return int(self.execute(select(table.c.compacted).where(self.mine(table))).scalar() or 0)
 
     def compact(self, *, older_than: int, keep: int) -> int:
+        """Delete rows that are older than that time and not among the newest `keep` revisions.
+        Return the newest revision that the feed no longer has."""
         table, merchants = schema.changes, schema.merchants
         newest = select(func.max(table.c.revision)).where(self.mine(table), table.c.at < older_than)
-        mark = min(int(self.connection.scalar(newest) or 0), self.revision - keep)
+        mark = min(int(self.execute(newest).scalar() or 0), self.revision - keep)
         if mark <= self.compacted():
             return self.compacted()
-        self.connection.execute(delete(table).where(self.mine(table), table.c.revision <= mark))
-        self.connection.execute(
-            update(merchants).where(self.mine(merchants)).values(compacted=mark)
-        )
+        self.execute(delete(table).where(self.mine(table), table.c.revision <= mark))
+        self.execute(update(merchants).where(self.mine(merchants)).values(compacted=mark))
         return mark
-
-
-def _run(row: Row[Any]) -> RunRecord:
-    return RunRecord(
-        shop=row.shop,
-        run=row.run,
-        state=RunState(row.state),
-        trigger=row.trigger,
-        token=row.token,
-        started_at=row.started_at,
-        started_revision=row.started_revision,
-        ended_at=row.ended_at,
-        counts=RunCounts(**row.counts),
-        problem=problem_from(row.problem),
-        revision=row.revision,
-    )
-
-
-def _operation(row: Row[Any]) -> OperationRecord:
-    return OperationRecord(
-        operation=row.operation,
-        kind=row.kind,
-        state=OperationState(row.state),
-        shop=row.shop,
-        arguments=row.arguments,
-        done=row.done,
-        total=row.total,
-        result=row.result,
-        problem=problem_from(row.problem),
-        cancel_asked=row.cancel_asked,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        revision=row.revision,
-    )

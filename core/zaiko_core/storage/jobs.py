@@ -1,5 +1,5 @@
-"""Which shops run now: the shop's row is its job (ADR 0005). Also the open operations, which are
-claimed the same way."""
+"""Which shops run now: the shop's row is its job (ADR 0005). Open operations are claimed the same
+way."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ from sqlalchemy import (
 
 from zaiko_core.app.records import FEW, FoundShop, JobClaim, OperationState, Renewal
 from zaiko_core.storage import schema, triggers
+from zaiko_core.storage.channel import NOTIFY, notify_payload
 from zaiko_core.storage.clock import CLOCK, STATEMENT_CLOCK
-from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, rows_of, rowset, the, typed, unnested
+from zaiko_core.storage.rowset import batch_params, batch_rows, param, params, rowset, typed_columns
 from zaiko_core.storage.shops import FREED, shop_from
+from zaiko_core.storage.sql import execute
+from zaiko_core.storage.transactions import Door, Transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class OperationClaim:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """In how many µs the next shop or lease needs looking at, and the next operation (≤ 0: now);
-    None: none."""
+    """The delays in µs until a shop or a lease needs looking at, and until an operation does (≤ 0:
+    now). None: there is none."""
 
     shops: int | None
     operations: int | None
@@ -61,17 +63,19 @@ class Due:
 _SHOPS, _OPERATIONS = schema.shops, schema.operations
 _LINKS, _RUNS, _OTHERS = schema.links, schema.runs, schema.shops.alias("others")
 _NOW, _MOST = bindparam("now", type_=BigInteger), bindparam("most", type_=Integer)
+_NOW_BY_DATABASE = select(CLOCK)
 
 
 def _unheld(now: Any) -> Any:
-    """Whether nobody runs a shop: the one rule of every claim."""
+    """Return the condition that no process holds a shop. Every claim uses this one."""
     return or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
 
 
 _TAKING_TURNS = select(func.count()).where(
     _OTHERS.c.merchant == _SHOPS.c.merchant, _OTHERS.c.due_at.is_not(None)
 )
-# With each claimed shop (records.FoundShop); each looks into an index for one shop.
+# What is read with each claimed shop (records.FoundShop). Each column searches an index for one
+# shop.
 _DUE_LINKS = (
     _LINKS.c.merchant == _SHOPS.c.merchant,
     _LINKS.c.shop == _SHOPS.c.shop,
@@ -89,7 +93,7 @@ _FOUND = (
     .correlate(_SHOPS)
     .scalar_subquery()
     .label("place"),
-    # Literally, as in the condition of the index.
+    # A literal, as in the condition of the index.
     exists()
     .where(
         _RUNS.c.merchant == _SHOPS.c.merchant,
@@ -103,16 +107,16 @@ _FINISHED = (
     update(_SHOPS)
     .where(
         *(
-            _SHOPS.c[name] == the(_SHOPS.c[name])
+            _SHOPS.c[name] == param(_SHOPS.c[name])
             for name in ("merchant", "shop", "lease_token", "owner")
         )
     )
     .values(FREED)
 )
-# The earliest by the index; a shop that is held needs looking at when its lease ends, should its
-# owner be dead.
+# The earliest due time by the index. A shop that is held needs looking at when its lease ends,
+# because its owner may have died.
 _MOMENTS = select(
-    # Not min(), for which SQLite reads every shop.
+    # SQLite would read every shop for min().
     select(_SHOPS.c.due_at)
     .where(_SHOPS.c.due_at.is_not(None), _unheld(_NOW))
     .order_by(_SHOPS.c.due_at)
@@ -126,7 +130,7 @@ _MOMENTS = select(
 
 
 def _finding(clocked: bool) -> tuple[Any, ...]:
-    """What a claim finds, and when, by PostgreSQL's clock if `clocked`."""
+    """Return the columns of what a claim finds, and when, by PostgreSQL's clock if `clocked`."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     mine = (
         _LINKS.c.merchant == _SHOPS.c.merchant,
@@ -152,9 +156,10 @@ def _finding(clocked: bool) -> tuple[Any, ...]:
 
 @lru_cache
 def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
-    """Shops that are due and unheld, or those of them whose last run did not fail; with the time,
-    by PostgreSQL's clock if `clocked`. On SQLite, where nothing commits beside a writer, with what
-    the claim finds; its RETURNING could not tell the tables of such columns apart."""
+    """Return the query for shops that are due and not held. `well`: only where the last run did not
+    fail. It also reads the time, by PostgreSQL's clock if `clocked`. On SQLite, where no other
+    writer can commit meanwhile, it reads what the claim finds as well, because RETURNING could not
+    tell the tables of these columns apart."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     with_it = _finding(clocked) if dialect == "sqlite" else (now.label("clock"),)
     query = select(_SHOPS, *with_it).where(_SHOPS.c.due_at <= now, _unheld(now))
@@ -165,16 +170,16 @@ def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
 
 @lru_cache
 def _claimed(dialect: str, clocked: bool) -> Executable:
-    """Takes shops that are locked. On PostgreSQL it gives what the claim finds, of when it has the
-    locks: a change that committed while the locks were being taken is counted as taken, so it must
-    be found."""
-    batch = unnested(dialect, typed(_SHOPS, "merchant", "shop"))
+    """Return the statement that claims locked shops. On PostgreSQL it returns what the claim finds
+    once it has the locks: a change that committed while they were being taken counts as claimed, so
+    the claim must find it."""
+    batch = batch_rows(dialect, typed_columns(_SHOPS, "merchant", "shop"))
     claimed = (
         update(_SHOPS)
         .where(_SHOPS.c.merchant == batch.c.merchant, _SHOPS.c.shop == batch.c.shop)
         .values(
-            owner=the(_SHOPS.c.owner),
-            lease_until=the(_SHOPS.c.lease_until),
+            owner=param(_SHOPS.c.owner),
+            lease_until=param(_SHOPS.c.lease_until),
             lease_token=_SHOPS.c.lease_token + 1,
             claimed_seq=_SHOPS.c.trigger_seq,
             pending_trigger=0,
@@ -189,8 +194,8 @@ def _claimed(dialect: str, clocked: bool) -> Executable:
 
 
 class Jobs:
-    """See ports.JobQueue. `owner` names this process; `lease` is in µs; `now` None: by PostgreSQL's
-    clock."""
+    """Which shops run now. `owner` names this process; `lease` is in µs; `now` None: by
+    PostgreSQL's clock."""
 
     def __init__(self, connection: Connection, now: int | None, *, owner: str, lease: int) -> None:
         self._connection, self._now, self._owner, self._lease = connection, now, owner, lease
@@ -200,10 +205,13 @@ class Jobs:
         """µs since 1970."""
         if self._now is not None:
             return self._now
-        return int(self._connection.execute(select(CLOCK)).scalar_one())
+        return int(execute(self._connection, _NOW_BY_DATABASE, {}).scalar())
 
     def claim(self, limit: int, *, retries: int | None = None) -> list[JobClaim]:
-        # Read first, under the rows' locks: why a shop is due is gone once it is taken.
+        """Claim up to `limit` due shops that no process holds, oldest due first, each under a new
+        token. At most `retries` of them are shops whose last run failed, so that many dead shops do
+        not take every place."""
+        # Read first, under the rows' locks: the claim overwrites why a shop is due.
         due = self._due(limit)
         if retries is not None and sum(row.attempt > 0 for row in due) > retries:
             again = [row for row in due if row.attempt > 0][:retries]
@@ -211,13 +219,13 @@ class Jobs:
         if not due:
             return []
         keys = [{"merchant": row.merchant, "shop": row.shop} for row in due]
-        taken = (
-            rows_of(keys)
-            | given(owner=self._owner, lease_until=due[0].clock + self._lease)
+        values = (
+            batch_params(keys)
+            | params(owner=self._owner, lease_until=due[0].clock + self._lease)
             | self._given_now
         )
-        claimed = run(
-            self._connection, _claimed(self._connection.dialect.name, self._now is None), taken
+        claimed = execute(
+            self._connection, _claimed(self._connection.dialect.name, self._now is None), values
         )
         found = {(row.merchant, row.shop): row for row in claimed or due}
         return [_claim(row, found[row.merchant, row.shop]) for row in due]
@@ -225,7 +233,7 @@ class Jobs:
     def _due(self, limit: int, *, well: bool = False) -> Sequence[Any]:
         if limit <= 0:
             return []
-        return run(
+        return execute(
             self._connection,
             _due(self._connection.dialect.name, self._now is None, well),
             {"most": limit} | self._given_now,
@@ -236,25 +244,27 @@ class Jobs:
         return {} if self._now is None else {"now": self._now}
 
     def renew(self, claims: Sequence[JobClaim]) -> Renewal:
+        """Prolong leases. Waits for no lock: a lease whose row another transaction has locked is
+        `busy`, to be renewed soon again."""
         if not claims:
             return Renewal()
         table, batch = schema.shops, self._batch(claims)
         held = select(table.c.merchant, table.c.shop).where(
             self._held(batch), table.c.lease_until > self.now
         )
-        # Who has one row and waits for the next would stand against a run that has them in another
-        # order.
+        # Locking rows one by one can deadlock with a run that locks them in another order.
         free = held.with_for_update(skip_locked=True, of=table).subquery("free")
-        rows = self._connection.execute(
+        rows = execute(
+            self._connection,
             update(table)
             .where(table.c.merchant == free.c.merchant, table.c.shop == free.c.shop)
             .values(lease_until=self.now + self._lease)
-            .returning(table.c.merchant, table.c.shop)
+            .returning(table.c.merchant, table.c.shop),
         )
         renewed = {(row.merchant, row.shop) for row in rows}
         left = [claim for claim in claims if (claim.merchant, claim.shop) not in renewed]
         ours = (
-            {(row.merchant, row.shop) for row in self._connection.execute(held)} if left else set()
+            {(row.merchant, row.shop) for row in execute(self._connection, held)} if left else set()
         )
         return Renewal(
             lost=tuple(claim for claim in left if (claim.merchant, claim.shop) not in ours),
@@ -262,6 +272,7 @@ class Jobs:
         )
 
     def cancelled(self, claims: Sequence[JobClaim]) -> list[JobClaim]:
+        """Return those of these runs that were asked to end, on any replica."""
         if not claims:
             return []
         table = schema.shops
@@ -269,29 +280,34 @@ class Jobs:
         query = select(table.c.merchant, table.c.shop).where(
             self._held(batch), table.c.cancelled_token == table.c.lease_token
         )
-        asked = {(row.merchant, row.shop) for row in self._connection.execute(query)}
+        asked = {(row.merchant, row.shop) for row in execute(self._connection, query)}
         return [claim for claim in claims if (claim.merchant, claim.shop) in asked]
 
     def finish(self, claim: JobClaim, *, next_in: int | None, attempt: int) -> None:
+        """Release a shop whose run could not end by its own transaction. It is due again in
+        `next_in` µs (None: at its interval), or at once if it was triggered meanwhile. Without
+        effect when the lease was lost."""
         at = {"now": self.now, "later": None if next_in is None else self.now + next_in}
-        mine = given(
+        mine = params(
             merchant=claim.merchant,
             shop=claim.shop,
             lease_token=claim.token,
             owner=self._owner,
             attempt=attempt,
         )
-        run(self._connection, _FINISHED, mine | at)
+        execute(self._connection, _FINISHED, mine | at)
 
     def next_due(self) -> Due:
-        ((shop, lease, operation),) = run(self._connection, _MOMENTS, {"now": self.now})
+        """Return when something needs looking at. A read: it waits for no writer."""
+        ((shop, lease, operation),) = execute(self._connection, _MOMENTS, {"now": self.now})
         return Due(_until(self.now, shop, lease), _until(self.now, operation))
 
     def retry(self, connectors: Collection[str]) -> None:
-        """This process has started: shops of these connectors that back off or wait for an hour are
-        tried at once, since what stopped them may have been repaired."""
+        """Make shops of these connectors that back off after a failure due now. Call it when the
+        process starts, because the cause may have been repaired."""
         table = schema.shops
-        self._connection.execute(
+        execute(
+            self._connection,
             update(table)
             .where(
                 table.c.attempt > 0,
@@ -299,12 +315,12 @@ class Jobs:
                 table.c.connector.in_(list(connectors)),
                 _unheld(self.now),
             )
-            .values(due_at=self.now)
+            .values(due_at=self.now),
         )
 
     def claim_operations(self, limit: int) -> list[OperationClaim]:
-        """Take open operations that nobody runs, oldest first. One that its process left RUNNING is
-        taken over and run again: operations are idempotent."""
+        """Claim open operations that no process runs, oldest first. One that its process left
+        RUNNING is run again, because operations are idempotent."""
         table = schema.operations
         open_states = [OperationState.QUEUED.value, OperationState.RUNNING.value]
         due = (
@@ -318,11 +334,12 @@ class Jobs:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        rows = self._connection.execute(
+        rows = execute(
+            self._connection,
             update(table)
             .where(tuple_(table.c.merchant, table.c.operation).in_(due))
             .values(owner=self._owner, lease_until=self.now + self._lease)
-            .returning(table.c.merchant, table.c.operation)
+            .returning(table.c.merchant, table.c.operation),
         )
         return [OperationClaim(row.merchant, row.operation) for row in rows]
 
@@ -330,30 +347,36 @@ class Jobs:
         """Prolong the leases of operations that this process runs."""
         table = schema.operations
         keys = [{"merchant": claim.merchant, "operation": claim.operation} for claim in claims]
-        batch = rowset(self._connection, typed(table, "merchant", "operation"), keys)
-        self._connection.execute(
+        batch = rowset(self._connection, typed_columns(table, "merchant", "operation"), keys)
+        execute(
+            self._connection,
             update(table)
             .where(
                 table.c.merchant == batch.c.merchant,
                 table.c.operation == batch.c.operation,
                 table.c.owner == self._owner,
             )
-            .values(lease_until=self.now + self._lease)
+            .values(lease_until=self.now + self._lease),
         )
 
     def release(self) -> None:
-        """Give back everything that this process holds: it is stopping."""
+        """Release everything that this process holds, because it stops, and notify other replicas.
+        The shops are due at once."""
         shops, operations = schema.shops, schema.operations
-        self._connection.execute(
+        execute(
+            self._connection,
             update(shops)
             .where(shops.c.owner == self._owner)
-            .values(owner=None, lease_until=None, due_at=self.now)
+            .values(owner=None, lease_until=None, due_at=self.now),
         )
-        self._connection.execute(
+        execute(
+            self._connection,
             update(operations)
             .where(operations.c.owner == self._owner)
-            .values(owner=None, lease_until=None)
+            .values(owner=None, lease_until=None),
         )
+        if payload := notify_payload(self._connection.dialect.name, 0):
+            execute(self._connection, NOTIFY, payload)
 
     def _held(self, batch: Any) -> Any:
         table = schema.shops
@@ -370,8 +393,16 @@ class Jobs:
             for claim in claims
         ]
         return rowset(
-            self._connection, typed(schema.shops, "merchant", "shop", "lease_token"), rows
+            self._connection, typed_columns(schema.shops, "merchant", "shop", "lease_token"), rows
         )
+
+
+def job_door(transactions: Transactions, *, owner: str = "", lease: int = 0) -> Door[Jobs]:
+    """Return the doors to the jobs for the process `owner`, whose leases last `lease` µs."""
+    return Door(
+        transactions,
+        lambda connection, at: Jobs(connection, at.known_now(), owner=owner, lease=lease),
+    )
 
 
 def _claim(row: Any, found: Any) -> JobClaim:

@@ -1,4 +1,4 @@
-"""The journal read back: what a product's numbers were made of at a revision."""
+"""What a product's numbers were made of at a revision, read from the journal."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from zaiko_core.storage.scope import Scope
 
 
 class LedgerRows(Scope):
-    """See ports.Ledger."""
+    """What a product's numbers were made of at the revision `upto`, from the journal."""
 
     def known_from(self) -> int:
+        """Return the oldest revision whose numbers can be explained."""
         table = schema.merchants
         return int(
-            self.connection.scalar(select(table.c.explained_from).where(self.mine(table))) or 0
+            self.execute(select(table.c.explained_from).where(self.mine(table))).scalar() or 0
         )
 
     def shelves(self, product: str, *, upto: int) -> list[Shelf]:
+        """Return the product's shelves, by warehouse."""
         table = schema.movements
         kinds = (MovementKind.RECEIVE, MovementKind.ADJUST, MovementKind.SHIP)
         sums = [
@@ -36,12 +38,10 @@ class LedgerRows(Scope):
             .group_by(table.c.warehouse)
             .order_by(table.c.warehouse)
         )
-        return [
-            Shelf(row[0], *(int(number) for number in row[1:]))
-            for row in self.connection.execute(query)
-        ]
+        return [Shelf(row[0], *(int(number) for number in row[1:])) for row in self.execute(query)]
 
     def promises(self, product: str, *, upto: int, limit: int) -> list[Promise]:
+        """Return the demands that held units, largest first."""
         grouped, orders = self._demands(product, upto).subquery("demands"), schema.orders
         query = (
             select(grouped, orders.c.number, orders.c.placed_at)
@@ -63,16 +63,17 @@ class LedgerRows(Scope):
                 delta=Delta(0, int(row.allocated), int(row.ordered), int(row.unallocated)),
                 since=int(row.placed_at or row.since),
             )
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         ]
 
     def promised(self, product: str, *, upto: int) -> tuple[int, Delta]:
+        """Count the demands that held units, and those units."""
         grouped = self._demands(product, upto).subquery("demands")
         sums = [
             func.coalesce(func.sum(grouped.c[name]), 0)
             for name in ("allocated", "ordered", "unallocated")
         ]
-        row = self.connection.execute(select(func.count(), *sums).select_from(grouped)).one()
+        row = self.execute(select(func.count(), *sums).select_from(grouped)).one()
         return int(row[0]), Delta(0, int(row[1]), int(row[2]), int(row[3]))
 
     def settings(self, product: str, *, upto: int) -> StockSettings:
@@ -84,30 +85,28 @@ class LedgerRows(Scope):
             .order_by(table.c.revision.desc())
             .limit(1)
         )
-        row = self.connection.execute(before).one_or_none()
+        row = self.execute(before).one_or_none()
         if row is not None:
             return StockSettings(row.reserve, row.escrow_below, row.at)
         after = (
             select(table).where(mine, table.c.revision > upto).order_by(table.c.revision).limit(1)
         )
-        row = self.connection.execute(after).one_or_none()
+        row = self.execute(after).one_or_none()
         if row is not None:
             return StockSettings(row.reserve_before, row.escrow_before)
-        now = self.connection.execute(
-            select(stock).where(self.mine(stock), stock.c.product == product)
-        ).one()
+        now = self.execute(select(stock).where(self.mine(stock), stock.c.product == product)).one()
         return StockSettings(now.reserve, now.escrow_below)
 
     def forget(self, *, older_than: int, known_from: int) -> None:
+        """Delete changes of settings made before that time. From then on `known_from` is at least
+        the revision that is given."""
         settings, merchants = schema.stock_settings, schema.merchants
         newest = select(func.max(settings.c.revision)).where(
             self.mine(settings), settings.c.at < older_than
         )
-        mark = max(known_from, int(self.connection.scalar(newest) or 0))
-        self.connection.execute(
-            delete(settings).where(self.mine(settings), settings.c.at < older_than)
-        )
-        self.connection.execute(
+        mark = max(known_from, int(self.execute(newest).scalar() or 0))
+        self.execute(delete(settings).where(self.mine(settings), settings.c.at < older_than))
+        self.execute(
             update(merchants)
             .where(self.mine(merchants), merchants.c.explained_from < mark)
             .values(explained_from=mark)
@@ -118,7 +117,7 @@ class LedgerRows(Scope):
         return and_(self.mine(table), table.c.product == product, table.c.revision <= upto)
 
     def _demands(self, product: str, upto: int) -> Any:
-        """What each demand adds to the balance: the sum of its movements."""
+        """Return the query for what each demand adds to the balance: the sum of its movements."""
         table = schema.movements
         allocated, ordered, unallocated = (
             func.sum(table.c[name]) for name in ("allocated", "ordered", "unallocated")

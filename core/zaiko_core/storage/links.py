@@ -1,10 +1,9 @@
-"""Links with their fences, and what is due."""
+"""Links with what we believe that their shops show, and what is due."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,39 +28,44 @@ from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
-from zaiko_core.storage.link_row import FENCE, STATUS, belief_from, belief_values, link_from
-from zaiko_core.storage.prepared import run
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import (
-    given,
+    batch_params,
+    batch_rows,
     insert_rows,
     looking,
     lookup,
-    rows_of,
+    param,
+    params,
     rowset,
-    the,
-    typed,
-    unnested,
+    typed_columns,
     update_rows,
 )
 from zaiko_core.storage.scope import Scope, after
-from zaiko_core.storage.stocks import balance_from
+from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
+LINKS = Codec(schema.links, LinkRecord, derived={"parts": ()})
+BELIEFS = Codec(schema.links, InventoryBelief)
+_SAVED = [
+    name for name in LINKS.columns if name not in (*_KEYS, "due_at", "due_revision", "created_at")
+]
+"""What `LinkRows.save` overwrites in any case."""
 _DUE = (
     select(schema.links, schema.listings.c.external_id, schema.listings.c.data)
     .join(schema.listings, and_(*(schema.links.c[key] == schema.listings.c[key] for key in _KEYS)))
     .where(
-        schema.links.c.merchant == the(schema.links.c.merchant),
-        schema.links.c.shop == the(schema.links.c.shop),
+        schema.links.c.merchant == param(schema.links.c.merchant),
+        schema.links.c.shop == param(schema.links.c.shop),
         schema.links.c.sync_enabled,
-        schema.links.c.due_at <= the(schema.links.c.due_at),
+        schema.links.c.due_at <= param(schema.links.c.due_at),
     )
     .order_by(schema.links.c.due_at, schema.links.c.listing)
     .limit(bindparam("most", type_=Integer))
 )
 _NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
-    schema.links.c.merchant == the(schema.links.c.merchant),
-    schema.links.c.shop == the(schema.links.c.shop),
+    schema.links.c.merchant == param(schema.links.c.merchant),
+    schema.links.c.shop == param(schema.links.c.shop),
     schema.links.c.sync_enabled,
     schema.links.c.due_at.is_not(None),
 )
@@ -70,30 +74,30 @@ _NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
 @lru_cache
 def _touched_products(dialect: str) -> Executable:
     links = schema.links
-    # As a list, not as a join: without statistics SQLite would rather read all links of the
+    # A list instead of a join, for which SQLite, which has no statistics, reads all links of the
     # merchant.
     concerned = looking(
         dialect, schema.link_parts, ("merchant",), ("product",), ("shop", "listing")
     )
     backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
-    due_at = case((backing_off, links.c.due_at), else_=the(links.c.due_at))
+    due_at = case((backing_off, links.c.due_at), else_=param(links.c.due_at))
     return _touching(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
 
 
 @lru_cache
 def _touched_listings(dialect: str) -> Executable:
     links = schema.links
-    batch = unnested(dialect, typed(links, "listing"))
+    batch = batch_rows(dialect, typed_columns(links, "listing"))
     return _touching(
-        and_(links.c.shop == the(links.c.shop), links.c.listing == batch.c.listing),
-        the(links.c.due_at),
+        and_(links.c.shop == param(links.c.shop), links.c.listing == batch.c.listing),
+        param(links.c.due_at),
     )
 
 
 @lru_cache
 def _touched_shop() -> Executable:
     links = schema.links
-    return _touching(links.c.shop == the(links.c.shop), the(links.c.due_at))
+    return _touching(links.c.shop == param(links.c.shop), param(links.c.due_at))
 
 
 def _touching(condition: Any, due_at: Any) -> Executable:
@@ -101,13 +105,13 @@ def _touching(condition: Any, due_at: Any) -> Executable:
     calm = or_(*(links.c.state == state.value for state in (LinkState.SYNCED, LinkState.PENDING)))
     return (
         update(links)
-        .where(links.c.merchant == the(links.c.merchant), links.c.sync_enabled, condition)
+        .where(links.c.merchant == param(links.c.merchant), links.c.sync_enabled, condition)
         .values(
             due_at=due_at,
-            due_revision=the(links.c.due_revision),
+            due_revision=param(links.c.due_revision),
             state=case((calm, LinkState.PENDING.value), else_=links.c.state),
-            updated_at=the(links.c.updated_at),
-            revision=the(links.c.revision),
+            updated_at=param(links.c.updated_at),
+            revision=param(links.c.revision),
         )
         .returning(links.c.shop, links.c.listing)
     )
@@ -116,13 +120,13 @@ def _touching(condition: Any, due_at: Any) -> Executable:
 @lru_cache
 def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, *names))
-    values: dict[str, Any] = {name: batch.c[name] for name in (*FENCE, *STATUS)}
-    # Something changed the link's product after this record was read: the link stays due, and is
-    # shown as pending.
-    overtaken = table.c.due_revision > batch.c.due_revision
-    done = and_(overtaken, batch.c.state == LinkState.SYNCED.value)
-    values["due_at"] = case((overtaken, table.c.due_at), else_=batch.c.due_at)
+    batch = batch_rows(dialect, typed_columns(table, *names))
+    values: dict[str, Any] = {name: batch.c[name] for name in _SAVED}
+    # If the link's product changed after this record was read, the link stays due and is shown as
+    # pending.
+    superseded = table.c.due_revision > batch.c.due_revision
+    done = and_(superseded, batch.c.state == LinkState.SYNCED.value)
+    values["due_at"] = case((superseded, table.c.due_at), else_=batch.c.due_at)
     values["state"] = case((done, LinkState.PENDING.value), else_=batch.c.state)
     return update(table).where(*(table.c[key] == batch.c[key] for key in _KEYS)).values(values)
 
@@ -130,9 +134,9 @@ def _saved(dialect: str, names: tuple[str, ...]) -> Executable:
 @lru_cache
 def _synced(dialect: str) -> Executable:
     parts, links = schema.link_parts, schema.links
-    batch = unnested(dialect, typed(parts, "product"))
+    batch = batch_rows(dialect, typed_columns(parts, "product"))
     mine = (
-        parts.c.merchant == the(parts.c.merchant),
+        parts.c.merchant == param(parts.c.merchant),
         parts.c.product.in_(select(batch.c.product)),
         links.c.sync_enabled,
     )
@@ -145,13 +149,15 @@ def _synced(dialect: str) -> Executable:
 @lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, *_KEYS, *FENCE) | {"units": Integer()})
+    batch = batch_rows(
+        dialect, typed_columns(table, *_KEYS, *BELIEFS.columns) | {"units": Integer()}
+    )
     period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
     same, next_one = table.c.sold_period == period, table.c.sold_period == last
     return (
         update(table)
         .where(*(table.c[key] == batch.c[key] for key in _KEYS))
-        .values({name: batch.c[name] for name in FENCE})
+        .values({name: batch.c[name] for name in BELIEFS.columns})
         .values(
             sold_before=case((same, table.c.sold_before), (next_one, table.c.sold_now), else_=0),
             sold_now=case((same, table.c.sold_now), else_=0) + batch.c.units,
@@ -161,13 +167,11 @@ def _sold(dialect: str) -> Executable:
 
 
 class LinkRows(Scope):
-    """See ports.Links."""
+    """Links, and what is due."""
 
     def insert(self, records: Sequence[LinkRecord]) -> None:
         rows = [
-            self._values(record)
-            | {"created_at": self.now, "due_at": record.due_at, "due_revision": self.revision}
-            for record in records
+            LINKS.write(record) | self.stamp({"due_revision": self.revision}) for record in records
         ]
         insert_rows(self.connection, schema.links, rows)
         insert_rows(
@@ -185,10 +189,10 @@ class LinkRows(Scope):
         for table in (schema.link_parts, schema.links):
             batch = rowset(
                 self.connection,
-                typed(table, "listing"),
+                typed_columns(table, "listing"),
                 [{"listing": item} for item in set(listings)],
             )
-            self.connection.execute(
+            self.execute(
                 delete(table).where(
                     self.mine(table),
                     table.c.shop == shop,
@@ -219,6 +223,8 @@ class LinkRows(Scope):
         sync_enabled: bool | None,
         differing: bool = False,
     ) -> list[LinkRecord]:
+        """Return a page by (shop, listing); an empty shop means all. `differing`: only those in
+        shadow whose shop shows another number."""
         table = schema.links
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.listing))
         if shop:
@@ -232,59 +238,64 @@ class LinkRows(Scope):
         if differing:
             query = query.where(table.c.differ_since.is_not(None))
         query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
-        return self._records(list(self.connection.execute(query)))
+        return self._records(list(self.execute(query)))
 
     def of_products(self, products: Collection[str]) -> int:
+        """Count the links that have one of these products as a part."""
         table = schema.link_parts
         query = select(func.count()).where(self.mine(table), table.c.product.in_(list(products)))
-        return int(self.connection.scalar(query) or 0)
+        return int(self.execute(query).scalar() or 0)
 
     def synced(self, products: Collection[str]) -> dict[str, int]:
+        """Count for each of these products its links with sync enabled."""
         if not products:
             return {}
-        found = run(
-            self.connection,
-            _synced(self.connection.dialect.name),
-            rows_of([{"product": product} for product in set(products)])
-            | given(merchant=self.merchant),
+        found = self.execute(
+            _synced(self.dialect),
+            batch_params([{"product": product} for product in set(products)])
+            | params(merchant=self.merchant),
         )
         return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
     def touch(self, products: Collection[str]) -> list[tuple[str, str]]:
+        """Mark the enabled links of these products due, and return them as (shop, listing). One
+        that backs off after a failure keeps its time."""
         return self._touch(
-            _touched_products(self.connection.dialect.name),
+            _touched_products(self.dialect),
             [{"product": product} for product in set(products)],
         )
 
     def touch_listings(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
+        """Mark these links due if they are enabled, even when they back off. Return them as (shop,
+        listing)."""
         rows = [{"listing": item} for item in set(listings)]
-        return self._touch(_touched_listings(self.connection.dialect.name), rows, shop=shop)
+        return self._touch(_touched_listings(self.dialect), rows, shop=shop)
 
     def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
+        """Mark every enabled link of the shop due, even when it backs off. Return them as (shop,
+        listing)."""
         return self._touch(_touched_shop(), None, shop=shop)
 
     def _touch(
         self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None, **more: Any
     ) -> list[tuple[str, str]]:
-        stamp = given(
+        stamp = params(
             merchant=self.merchant,
             due_at=self.now,
             updated_at=self.now,
             due_revision=self.revision,
             revision=self.revision,
         )
-        found = run(
-            self.connection,
-            statement,
-            ({} if rows is None else rows_of(rows)) | stamp | given(**more),
+        found = self.execute(
+            statement, ({} if rows is None else batch_params(rows)) | stamp | params(**more)
         )
         return [(row.shop, row.listing) for row in found]
 
     def due(self, shop: str, *, limit: int) -> list[DueLink]:
-        rows = run(
-            self.connection,
-            _DUE,
-            given(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit},
+        """Return enabled links that are due now, longest due first, with their listings and
+        balances."""
+        rows = self.execute(
+            _DUE, params(merchant=self.merchant, shop=shop, due_at=self.now) | {"most": limit}
         )
         records = self._records(rows)
         balances = self._balances({part.product for record in records for part in record.parts})
@@ -299,43 +310,54 @@ class LinkRows(Scope):
         ]
 
     def next_due(self, shop: str) -> int | None:
-        ((value,),) = run(self.connection, _NEXT_DUE, given(merchant=self.merchant, shop=shop))
+        """Return when the shop's next link becomes due, or None."""
+        ((value,),) = self.execute(_NEXT_DUE, params(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
 
     def fence(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]:
+        """Return what we believe the shop shows for these listings."""
         if not listings:
             return {}
         rows = [{"listing": item} for item in set(listings)]
         mine = {"merchant": self.merchant, "shop": shop}
-        found = lookup(self.connection, schema.links, mine, rows, columns=("listing", *FENCE))
-        return {row.listing: belief_from(row) for row in found}
+        found = lookup(
+            self.connection, schema.links, mine, rows, columns=("listing", *BELIEFS.columns)
+        )
+        return {row.listing: BELIEFS.read(row) for row in found}
 
     def save_sold(
         self, shop: str, fence: Mapping[str, InventoryBelief], units: Mapping[str, int]
     ) -> None:
+        """Save the beliefs after orders of the shop, and add the units (≥ 0, of the listing) that
+        it sold now to the sales that decide escrow quotas. Uses no revision and notifies no
+        watcher."""
         if not fence:
             return
         rows = [
-            self._key(shop, listing) | belief_values(belief) | {"units": units[listing]}
+            self._key(shop, listing) | BELIEFS.write(belief) | {"units": units[listing]}
             for listing, belief in fence.items()
         ]
         period = {"period": self.now // PERIOD, "last": self.now // PERIOD - 1}
-        run(self.connection, _sold(self.connection.dialect.name), rows_of(rows) | period)
+        self.execute(_sold(self.dialect), batch_params(rows) | period)
 
     def save(self, records: Sequence[LinkRecord]) -> None:
+        """Save beliefs and statuses. `due_at` is saved only where the stored `due_revision` equals
+        the record's, so a later change that marked the link due is never lost."""
         if not records:
             return
         rows = [
-            self._values(record) | {"due_at": record.due_at, "due_revision": record.due_revision}
+            {name: value for name, value in LINKS.write(record).items() if name != "created_at"}
+            | {"merchant": self.merchant, "updated_at": self.now, "revision": self.revision}
             for record in records
         ]
-        run(self.connection, _saved(self.connection.dialect.name, tuple(rows[0])), rows_of(rows))
+        self.execute(_saved(self.dialect, tuple(rows[0])), batch_params(rows))
 
     def holders(self, products: Collection[str]) -> list[Holding]:
+        """Return every enabled link that has one of these products as a part, once per product."""
         links, parts, shops = schema.links, schema.link_parts, schema.shops
         batch = rowset(
             self.connection,
-            typed(parts, "product"),
+            typed_columns(parts, "product"),
             [{"product": product} for product in set(products)],
         )
         query = (
@@ -354,26 +376,31 @@ class LinkRows(Scope):
                 shop=row.shop,
                 listing=row.listing,
                 count=row.units,
-                belief=belief_from(row),
+                belief=BELIEFS.read(row),
                 sales=Sales(row.sold_period, row.sold_now, row.sold_before),
                 movable=not row.paused and not row.shadow and row.state not in stuck,
             )
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         ]
 
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
+        """Save belief, due time and time of reading of links that did not change otherwise. Uses no
+        revision and notifies no watcher."""
         rows = [
             self._key(record.shop, record.listing)
-            | belief_values(record.belief)
+            | BELIEFS.write(record.belief)
             | {"due_at": record.due_at, "read_at": record.read_at}
             for record in records
         ]
         update_rows(self.connection, schema.links, rows, keys=_KEYS)
 
     def audit(self, shop: str, *, period: int, interval: int, least: int) -> int:
+        """Make the synced links that were read longest ago due with a reading. As many as it takes
+        to read all enabled ones once in `period` when called every `interval` (µs), and at least
+        `least`. Return how many."""
         table = schema.links
         mine = (self.mine(table), table.c.shop == shop, table.c.sync_enabled)
-        enabled = self.connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
+        enabled = self.execute(select(func.count()).select_from(table).where(*mine)).scalar() or 0
         settled = table.c.state.in_([LinkState.SYNCED.value, LinkState.SHADOW.value])
         resting = and_(settled, table.c.due_at.is_(None), table.c.read_at < self.now)
         oldest = (
@@ -383,7 +410,7 @@ class LinkRows(Scope):
             .limit(max(least, -(-enabled * interval // period)))
             .subquery("oldest")
         )
-        done = self.connection.execute(
+        done = self.execute(
             update(table)
             .where(
                 self.mine(table),
@@ -395,23 +422,28 @@ class LinkRows(Scope):
         return int(done.rowcount)
 
     def verified(self, shop: str, *, since: int) -> tuple[int, int, int | None]:
+        """Return the number of enabled links of the shop (empty: of all), the number of those read
+        at or after `since`, and when the one read longest ago was read (0: never; None: no
+        links)."""
         table = schema.links
         mine = [self.mine(table), table.c.sync_enabled]
         if shop:
             mine.append(table.c.shop == shop)
         fresh = func.coalesce(func.sum(case((table.c.read_at >= since, 1), else_=0)), 0)
-        row = self.connection.execute(
+        row = self.execute(
             select(func.count(), fresh, func.min(table.c.read_at)).where(*mine)
         ).one()
         return int(row[0]), int(row[1]), row[2]
 
     def hold(self, shop: str, held: bool) -> list[tuple[str, str]]:
+        """Show the enabled links of a shop as HELD, or as PENDING again. Return those that changed,
+        as (shop, listing)."""
         table = schema.links
         state = LinkState.HELD if held else LinkState.PENDING
         changing = (
             table.c.state != LinkState.HELD.value if held else table.c.state == LinkState.HELD.value
         )
-        rows = self.connection.execute(
+        rows = self.execute(
             update(table)
             .where(self.mine(table), table.c.shop == shop, table.c.sync_enabled, changing)
             .values(
@@ -426,6 +458,8 @@ class LinkRows(Scope):
         return [(row.shop, row.listing) for row in rows]
 
     def look_again(self, shop: str) -> list[tuple[str, str]]:
+        """Make every enabled link of the shop due, to be read before anything is sent. Return them
+        as (shop, listing)."""
         table = schema.links
         calm = table.c.state.in_([LinkState.SYNCED.value, LinkState.SHADOW.value])
         changing = update(table).where(self.mine(table), table.c.shop == shop, table.c.sync_enabled)
@@ -441,7 +475,7 @@ class LinkRows(Scope):
         )
         return [
             (row.shop, row.listing)
-            for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))
+            for row in self.execute(changing.returning(table.c.shop, table.c.listing))
         ]
 
     def _has_part(self, products: Collection[str]) -> Any:
@@ -467,42 +501,22 @@ class LinkRows(Scope):
     def _balances(self, products: Collection[str]) -> dict[str, Balance]:
         rows = [{"product": product} for product in products]
         return {
-            row.product: balance_from(row)
+            row.product: BALANCES.read(row)
             for row in lookup(self.connection, schema.stock, {"merchant": self.merchant}, rows)
         }
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[LinkRecord]:
         parts = self._parts((row.shop, row.listing) for row in rows)
-        return [
-            replace(link_from(row), parts=parts.get((row.shop, row.listing), ())) for row in rows
-        ]
+        return [LINKS.read(row, parts=parts.get((row.shop, row.listing), ())) for row in rows]
 
     def _key(self, shop: str, listing: str) -> dict[str, Any]:
         return {"merchant": self.merchant, "shop": shop, "listing": listing}
 
-    def _values(self, record: LinkRecord) -> dict[str, Any]:
-        return (
-            self._key(record.shop, record.listing)
-            | belief_values(record.belief)
-            | {
-                "sync_enabled": record.sync_enabled,
-                "attempt": record.attempt,
-                "state": record.state.value,
-                "target": record.target,
-                "confirmed": record.confirmed,
-                "last_success_at": record.last_success_at,
-                "last_attempt_at": record.last_attempt_at,
-                "problem": record.problem.document() if record.problem else None,
-                "read_at": record.read_at,
-                "differ_since": record.differ_since,
-                "updated_at": self.now,
-                "revision": self.revision,
-            }
-        )
-
     def start_over(self) -> list[tuple[str, str]]:
+        """Reset every link as if it had just been created: nothing is known of what its shop shows,
+        no write is pending, and enabled links are due. Return them as (shop, listing)."""
         table = schema.links
-        unknown = belief_values(InventoryBelief()) | {
+        unknown = BELIEFS.write(InventoryBelief()) | {
             "confirmed": None,
             "differ_since": None,
             "attempt": 0,
@@ -517,5 +531,5 @@ class LinkRows(Scope):
         )
         return [
             (row.shop, row.listing)
-            for row in self.connection.execute(changing.returning(table.c.shop, table.c.listing))
+            for row in self.execute(changing.returning(table.c.shop, table.c.listing))
         ]

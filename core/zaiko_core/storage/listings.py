@@ -1,4 +1,4 @@
-"""The listings that shops were read to have."""
+"""Listings of shops, as they were last read."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, Row, and_, delete, exists, literal, select, update
+from sqlalchemy import Executable, and_, delete, exists, literal, select, update
 
 from zaiko_core.app.records import ListingRecord, Page
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, rows_of, the, typed, unnested
+from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.rowset import (
+    batch_params,
+    batch_rows,
+    insert_rows,
+    param,
+    params,
+    typed_columns,
+)
 from zaiko_core.storage.scope import Scope, after
 
 _FACTS = (
@@ -29,28 +36,15 @@ _FACTS = (
     "revision",
 )
 
+_LISTINGS = Codec(schema.listings, ListingRecord, derived={"linked": False})
+
 
 class ListingRows(Scope):
-    """See ports.Listings."""
+    """Listings of shops, as they were last read."""
 
     def upsert(self, shop: str, records: Sequence[ListingRecord]) -> None:
         rows = [
-            self.stamp(
-                {
-                    "shop": shop,
-                    "listing": record.listing,
-                    "external_id": record.external_id,
-                    "data": dict(record.data),
-                    "sku": record.sku,
-                    "barcode": record.barcode,
-                    "title": record.title,
-                    "group_id": record.group_id,
-                    "quantity": record.quantity,
-                    "warnings": list(record.warnings),
-                    "vanished": record.vanished,
-                    "seen_at": self.now,
-                }
-            )
+            self.stamp(_LISTINGS.write(record) | {"shop": shop, "seen_at": self.now})
             for record in records
         ]
         insert_rows(self.connection, schema.listings, rows, update=_FACTS)
@@ -58,21 +52,21 @@ class ListingRows(Scope):
     def get(self, shop: str, listings: Collection[str]) -> dict[str, ListingRecord]:
         if not listings:
             return {}
-        rows = rows_of([{"listing": item} for item in set(listings)])
-        found = run(
-            self.connection,
-            _listings(self.connection.dialect.name),
-            rows | given(merchant=self.merchant, shop=shop),
+        rows = batch_params([{"listing": item} for item in set(listings)])
+        found = self.execute(
+            _listings(self.dialect), rows | params(merchant=self.merchant, shop=shop)
         )
-        return {row.listing: _listing(row) for row in found}
+        return {row.listing: _LISTINGS.read(row, linked=row.linked) for row in found}
 
     def forget(self, shop: str) -> None:
+        """Delete all listings of a shop without links."""
         table = schema.listings
-        self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
+        self.execute(delete(table).where(self.mine(table), table.c.shop == shop))
 
     def vanish(self, shop: str, *, not_seen_since: int) -> int:
+        """Mark listings that a full reading did not deliver. Return how many."""
         table = schema.listings
-        done = self.connection.execute(
+        done = self.execute(
             update(table)
             .where(
                 self.mine(table),
@@ -87,6 +81,7 @@ class ListingRows(Scope):
     def page(
         self, page: Page, *, shop: str, linked: bool | None, sku: str, vanished: bool | None
     ) -> list[ListingRecord]:
+        """Return a page by (shop, listing); an empty shop means all."""
         table = schema.listings
         query = select(table, _is_linked().label("linked")).where(
             self.mine(table), after(page, table.c.shop, table.c.listing)
@@ -100,7 +95,7 @@ class ListingRows(Scope):
         if vanished is not None:
             query = query.where(table.c.vanished == vanished)
         query = query.order_by(table.c.shop, table.c.listing).limit(page.size)
-        return [_listing(row) for row in self.connection.execute(query)]
+        return [_LISTINGS.read(row, linked=row.linked) for row in self.execute(query)]
 
 
 def _is_linked() -> Any:
@@ -115,31 +110,10 @@ def _is_linked() -> Any:
 @lru_cache
 def _listings(dialect: str) -> Executable:
     table = schema.listings
-    batch = unnested(dialect, typed(table, "listing"))
+    batch = batch_rows(dialect, typed_columns(table, "listing"))
     mine = and_(
-        table.c.merchant == the(table.c.merchant),
-        table.c.shop == the(table.c.shop),
+        table.c.merchant == param(table.c.merchant),
+        table.c.shop == param(table.c.shop),
         table.c.listing == batch.c.listing,
     )
     return select(table, _is_linked().label("linked")).join_from(table, batch, mine)
-
-
-def _listing(row: Row[Any]) -> ListingRecord:
-    return ListingRecord(
-        shop=row.shop,
-        listing=row.listing,
-        external_id=row.external_id,
-        data=row.data,
-        sku=row.sku,
-        barcode=row.barcode,
-        title=row.title,
-        group_id=row.group_id,
-        quantity=row.quantity,
-        warnings=tuple(row.warnings),
-        vanished=row.vanished,
-        seen_at=row.seen_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-        linked=row.linked,
-    )

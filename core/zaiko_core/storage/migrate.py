@@ -1,9 +1,9 @@
-"""Brings a database to the schema of this release, and gives it its identity.
+"""Upgrades a database to the schema of this release, and gives it its identity.
 
 Two releases may work on one database while servers are replaced one by one. So a migration only
-adds, and old code lives with what it does not know. What an old release could not live with (`phase
-= "post"` in the migration) waits until `finish`, or until a later release adds something behind it;
-it says in `oldest` which schema the code must know from then on.
+adds, and old code ignores what it does not know. A migration that an old release could not work
+with (`phase = "post"`) waits until `finish`, or until a later release adds another one after it.
+Its `oldest` says which schema the code must know from then on.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 def migrate(engine: Engine, *, finish: bool = False, scripts: Path = SCRIPTS) -> dict[str, str]:
     """Apply missing migrations and return the `system` table: `epoch` (drawn once per database) and
-    `token_key` (hex, for the MACs of page and resume tokens). Safe to run in several replicas at
-    once. A database of a newer release is left as it is, when that release says that this one can
-    live with it; else raises SchemaTooNew. `finish`: also what no older release could live with."""
+    `token_key` (hex, for the MACs of page and resume tokens). Several replicas may call it at once.
+    A database of a newer release is left as it is if that release says that this one can work with
+    it; else raises SchemaTooNew. `finish`: also apply what no older release can work with."""
     with engine.connect() as connection, connection.begin():
         if connection.dialect.name == "postgresql":
-            # Another replica may migrate for as long as it takes.
+            # A migration by another replica may take long.
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         if _current(connection) != _newest(scripts):
@@ -37,8 +37,8 @@ def migrate(engine: Engine, *, finish: bool = False, scripts: Path = SCRIPTS) ->
 
 
 def versions(engine: Engine, *, scripts: Path = SCRIPTS) -> tuple[str | None, str, bool]:
-    """The database's schema (None: never migrated), this release's, and whether this release can
-    live with the database's. Changes nothing."""
+    """Return the database's schema (None: never migrated), this release's, and whether this release
+    can work with the database's. Changes nothing."""
     newest = _newest(scripts)
     with engine.connect() as connection, connection.begin():
         current = _current(connection)
@@ -47,20 +47,20 @@ def versions(engine: Engine, *, scripts: Path = SCRIPTS) -> tuple[str | None, st
 
 
 def pending(engine: Engine, *, scripts: Path = SCRIPTS) -> bool:
-    """Whether `finish` has something to do."""
+    """Return whether `finish` has something to apply."""
     with engine.connect() as connection, connection.begin():
         current = _current(connection)
     return current is not None and current < _newest(scripts)
 
 
 def _newest(scripts: Path) -> str:
-    """The last migration of this release, by the names of the files: revisions are numbers of four
-    digits, one after the other."""
+    """Return the last migration of this release by its file's name: revisions are consecutive
+    numbers of four digits."""
     return max(path.name[:4] for path in (scripts / "versions").glob("[0-9]*.py"))
 
 
 def _current(connection: Connection) -> str | None:
-    """What the database has reached."""
+    """Return the database's schema."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     reached: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -68,8 +68,8 @@ def _current(connection: Connection) -> str | None:
 
 
 def _bring(connection: Connection, scripts: Path, *, finish: bool) -> None:
-    # Alembic takes as long to be imported as all else that a start does; most starts find the
-    # schema that they know.
+    # Importing alembic takes as long as the rest of a start, and most starts have nothing to
+    # migrate.
     from zaiko_core.storage import chain
 
     current, migrations = _current(connection), chain.migrations(scripts)
@@ -88,7 +88,7 @@ def _check_newer(connection: Connection, current: str, *, newest: str) -> None:
 
 
 def _oldest(connection: Connection) -> str:
-    """The oldest schema that code must know to live with this database."""
+    """Return the oldest schema that code must know to work with this database."""
     if not inspect(connection).has_table("system"):
         return ""
     return (

@@ -10,20 +10,20 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
-from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.demand import DemandLine, OrderRecord
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import run
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import (
-    given,
+    batch_params,
+    batch_rows,
     insert_rows,
     lookup,
-    rows_of,
+    param,
+    params,
     rowset,
-    the,
-    typed,
-    unnested,
+    typed_columns,
     update_rows,
 )
 from zaiko_core.storage.scope import Scope, after
@@ -53,20 +53,39 @@ _FACTS = (
 
 @lru_cache
 def _lines_of(dialect: str) -> Executable:
-    """Deletes the lines of orders."""
+    """Return the statement that deletes the lines of orders."""
     table = schema.order_lines
-    batch = unnested(dialect, typed(table, "order_id"))
-    mine = (table.c[name] == the(table.c[name]) for name in ("merchant", "shop"))
+    batch = batch_rows(dialect, typed_columns(table, "order_id"))
+    mine = (table.c[name] == param(table.c[name]) for name in ("merchant", "shop"))
     return delete(table).where(*mine, table.c.order_id.in_(select(batch.c.order_id)))
 
 
+_ORDERS = Codec(
+    schema.orders,
+    OrderRecord,
+    derived={"lines": (), "lines_known": True},
+    columns={"order": "order_id"},
+)
+_LINES = Codec(
+    schema.order_lines,
+    DemandLine,
+    conversions={
+        "parts": (
+            lambda document: tuple(Part(product, count) for product, count in document),
+            lambda parts: [[part.product, part.count] for part in parts],
+        )
+    },
+)
+
+
 class OrderRows(Scope):
-    """See ports.Orders."""
+    """Orders of shops, with their lines."""
 
     def get(self, shop: str, orders: Collection[str]) -> dict[str, OrderRecord]:
         return {order: stored.record for order, stored in self.stored(shop, orders).items()}
 
     def stored(self, shop: str, orders: Collection[str]) -> dict[str, StoredOrder]:
+        """Return orders with what people are shown of them."""
         if not orders:
             return {}
         wanted = [{"order_id": order} for order in set(orders)]
@@ -77,6 +96,7 @@ class OrderRows(Scope):
         return {row.order_id: _stored(row, lines.get((shop, row.order_id), ())) for row in rows}
 
     def put(self, shop: str, records: Sequence[OrderRecord], *, known: Collection[str]) -> None:
+        """Insert or replace orders with all their lines. `known`: those that are stored already."""
         if not records:
             return
         insert_rows(
@@ -86,14 +106,15 @@ class OrderRows(Scope):
             update=_FACTS,
         )
         if replaced := [{"order_id": record.order} for record in records if record.order in known]:
-            mine = given(merchant=self.merchant, shop=shop)
-            run(self.connection, _lines_of(self.connection.dialect.name), mine | rows_of(replaced))
+            mine = params(merchant=self.merchant, shop=shop)
+            self.execute(_lines_of(self.dialect), mine | batch_params(replaced))
         lines = [
             self._line_row(shop, record.order, line) for record in records for line in record.lines
         ]
         insert_rows(self.connection, schema.order_lines, lines)
 
     def seen(self, shop: str, records: Sequence[OrderRecord]) -> None:
+        """Note a newer version and reading of orders that did not change otherwise."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -109,9 +130,13 @@ class OrderRows(Scope):
     def with_listings(
         self, shop: str, listings: Collection[str], *, counted: bool, limit: int, after: str
     ) -> list[str]:
+        """Return the ids of orders that have a line of one of these listings which is (not)
+        counted, by id, after `after`."""
         table = schema.order_lines
         batch = rowset(
-            self.connection, typed(table, "listing"), [{"listing": item} for item in set(listings)]
+            self.connection,
+            typed_columns(table, "listing"),
+            [{"listing": item} for item in set(listings)],
         )
         is_counted = table.c.parts.is_not(None)
         query = (
@@ -124,9 +149,10 @@ class OrderRows(Scope):
             .order_by(table.c.order_id)
             .limit(limit)
         )
-        return list(self.connection.scalars(query))
+        return list(self.execute(query).scalars())
 
     def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
+        """Return the ids of orders that hold units by the shop's account, by id."""
         table = schema.orders
         query = (
             select(table.c.order_id)
@@ -136,18 +162,22 @@ class OrderRows(Scope):
             .order_by(table.c.order_id)
             .limit(limit)
         )
-        return list(self.connection.scalars(query))
+        return list(self.execute(query).scalars())
 
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
+        """Return whether an order of the shop that changed at or after `since` has a line that is
+        counted for no product."""
         table = schema.orders
         query = select(table.c.order_id).where(
             self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.version >= since
         )
-        return self.connection.scalar(query.limit(1)) is not None
+        return self.execute(query.limit(1)).scalar() is not None
 
     def page(
         self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool
     ) -> list[StoredOrder]:
+        """Return a page by (shop, order). `suspect`: only orders that hold units while archived,
+        vanished or of an unknown state."""
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
         if shop:
@@ -158,23 +188,22 @@ class OrderRows(Scope):
             query = query.where(self._is_suspect())
         if uncounted:
             query = query.where(table.c.uncounted, table.c.holds > 0)
-        rows = list(
-            self.connection.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size))
-        )
+        rows = list(self.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
         lines = self._lines((row.shop, row.order_id) for row in rows)
         return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]
 
     def count(self, *, suspect: bool = False, uncounted: bool = False) -> int:
+        """Count orders with open units, filtered as in `page`."""
         table = schema.orders
         query = select(func.count()).select_from(table).where(self.mine(table), table.c.holds > 0)
         if suspect:
             query = query.where(self._is_suspect())
         if uncounted:
             query = query.where(table.c.uncounted)
-        return self.connection.scalar(query) or 0
+        return self.execute(query).scalar() or 0
 
     def _is_suspect(self) -> Any:
-        """What `domain.suspicion.suspicions` finds, as a condition."""
+        """Return the condition of `domain.suspicion.suspicions`."""
         table, shops = schema.orders, schema.shops
         after = (
             select(shops.c.unpaid_after)
@@ -190,13 +219,16 @@ class OrderRows(Scope):
         return and_(table.c.holds > 0, table.c.released_at.is_(None), doubtful)
 
     def suspect(self, shop: str, *, limit: int, after: str) -> list[StoredOrder]:
+        """Return orders of the shop that are suspect (`domain.suspicion`), by id."""
         return self.page(
             Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False
         )
 
-    def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
+    def _lines(
+        self, orders: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[DemandLine, ...]]:
         keys = [{"shop": shop, "order_id": order} for shop, order in orders]
-        found: dict[tuple[str, str], list[Line]] = defaultdict(list)
+        found: dict[tuple[str, str], list[DemandLine]] = defaultdict(list)
         for row in lookup(
             self.connection,
             schema.order_lines,
@@ -204,92 +236,30 @@ class OrderRows(Scope):
             keys,
             order_by=("line",),
         ):
-            parts = (
-                None
-                if row.parts is None
-                else tuple(Part(product, count) for product, count in row.parts)
-            )
-            found[row.shop, row.order_id].append(
-                Line(
-                    line=row.line,
-                    listing=row.listing,
-                    ordered=row.ordered,
-                    cancelled=row.cancelled,
-                    fulfilled=row.fulfilled,
-                    sku=row.sku,
-                    title=row.title,
-                    parts=parts,
-                )
-            )
+            found[row.shop, row.order_id].append(_LINES.read(row))
         return {key: tuple(lines) for key, lines in found.items()}
 
     def _row(self, shop: str, record: OrderRecord) -> dict[str, Any]:
         return self.stamp(
-            {
+            _ORDERS.write(record)
+            | {
                 "shop": shop,
-                "order_id": record.order,
-                "number": record.number,
-                "version": record.version,
-                "read_at": record.read_at,
-                "state": record.state.value,
-                "state_known": record.state_known,
-                "platform_state": record.platform_state,
-                "archived": record.archived,
-                "paid": record.paid,
-                "placed_at": record.placed_at,
-                "vanished_at": record.vanished_at,
-                "archived_at": record.archived_at,
-                "released_at": record.released_at,
-                "released_for": record.released_for,
-                "kept": record.kept,
-                "applied": record.applied,
                 "holds": record.holds,
                 "uncounted": any(line.parts is None for line in record.lines),
             }
         )
 
-    def _line_row(self, shop: str, order: str, line: Line) -> dict[str, Any]:
-        return {
-            "merchant": self.merchant,
-            "shop": shop,
-            "order_id": order,
-            "line": line.line,
-            "listing": line.listing,
-            "sku": line.sku,
-            "title": line.title,
-            "ordered": line.ordered,
-            "cancelled": line.cancelled,
-            "fulfilled": line.fulfilled,
-            "parts": None
-            if line.parts is None
-            else [[part.product, part.count] for part in line.parts],
-        }
+    def _line_row(self, shop: str, order: str, line: DemandLine) -> dict[str, Any]:
+        return _LINES.write(line) | {"merchant": self.merchant, "shop": shop, "order_id": order}
 
 
-def _stored(row: Row[Any], lines: Sequence[Line]) -> StoredOrder:
-    record = _order(row, lines)
+def _stored(row: Row[Any], lines: Sequence[DemandLine]) -> StoredOrder:
     return StoredOrder(
-        row.shop, record, row.holds, row.uncounted, row.created_at, row.updated_at, row.revision
-    )
-
-
-def _order(row: Row[Any], lines: Sequence[Line]) -> OrderRecord:
-    return OrderRecord(
-        order=row.order_id,
-        number=row.number,
-        version=row.version,
-        read_at=row.read_at,
-        state=OrderState(row.state),
-        placed_at=row.placed_at,
-        lines=tuple(lines),
-        state_known=row.state_known,
-        platform_state=row.platform_state,
-        archived=row.archived,
-        paid=row.paid,
-        vanished_at=row.vanished_at,
-        applied=row.applied,
-        archived_at=row.archived_at,
-        released_at=row.released_at,
-        released_for=row.released_for,
-        kept=row.kept,
+        row.shop,
+        _ORDERS.read(row, lines=tuple(lines)),
+        row.holds,
+        row.uncounted,
+        row.created_at,
+        row.updated_at,
+        row.revision,
     )

@@ -1,4 +1,4 @@
-"""What was sold and is not there, with what was known when it happened."""
+"""Movements that sold what is not there, with what was known when they happened."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ from zaiko_core.domain.oversell import Consumption, LinkSnapshot, OversellCause,
 from zaiko_core.domain.problem import problem_from
 from zaiko_core.domain.stock import Balance, MovementKind
 from zaiko_core.storage import schema
-from zaiko_core.storage.link_row import link_from
-from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, rows_of, rowset, the, typed, unnested
+from zaiko_core.storage.links import LINKS
+from zaiko_core.storage.rowset import (
+    batch_params,
+    batch_rows,
+    insert_rows,
+    param,
+    params,
+    rowset,
+    typed_columns,
+)
 from zaiko_core.storage.scope import Scope
-from zaiko_core.storage.stocks import balance_from
+from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
 
@@ -27,7 +34,7 @@ _KEYS = ("merchant", "shop", "listing")
 @lru_cache
 def _concerned(dialect: str) -> Executable:
     table, stock = schema.oversells, schema.stock
-    batch = unnested(dialect, typed(stock, "product"))
+    batch = batch_rows(dialect, typed_columns(stock, "product"))
     is_open = (
         select(table.c.seq)
         .where(
@@ -37,7 +44,7 @@ def _concerned(dialect: str) -> Executable:
         )
         .exists()
     )
-    same = and_(stock.c.merchant == the(stock.c.merchant), stock.c.product == batch.c.product)
+    same = and_(stock.c.merchant == param(stock.c.merchant), stock.c.product == batch.c.product)
     return (
         select(stock)
         .join_from(stock, batch, same)
@@ -46,22 +53,21 @@ def _concerned(dialect: str) -> Executable:
 
 
 class OversellRows(Scope):
-    """See ports.Oversells."""
+    """Movements that sold what is not there."""
 
     def concerned(self, products: Collection[str]) -> dict[str, Balance]:
-        rows = rows_of([{"product": product} for product in set(products)])
-        found = run(
-            self.connection,
-            _concerned(self.connection.dialect.name),
-            rows | given(merchant=self.merchant),
-        )
-        return {row.product: balance_from(row) for row in found}
+        """Return the balances of those of these products that are oversold, or that have an
+        oversell which is not cleared."""
+        rows = batch_params([{"product": product} for product in set(products)])
+        found = self.execute(_concerned(self.dialect), rows | params(merchant=self.merchant))
+        return {row.product: BALANCES.read(row) for row in found}
 
     def snapshot(self, products: Collection[str]) -> list[ShownLink]:
+        """Return every link of these products, once per product."""
         links, parts, shops = schema.links, schema.link_parts, schema.shops
         batch = rowset(
             self.connection,
-            typed(parts, "product"),
+            typed_columns(parts, "product"),
             [{"product": product} for product in set(products)],
         )
         shop_facts = [
@@ -78,13 +84,13 @@ class OversellRows(Scope):
             .order_by(links.c.shop, links.c.listing)
         )
         found = []
-        for row in self.connection.execute(query):
+        for row in self.execute(query):
             trouble = problem_from(row.shop_problem)
             found.append(
                 ShownLink(
                     row.product,
                     row.units,
-                    link_from(row),
+                    LINKS.read(row),
                     trouble.reason if trouble else "",
                     row.shop_read_at,
                     row.interval,
@@ -95,6 +101,8 @@ class OversellRows(Scope):
     def taken(
         self, since: Mapping[str, int], *, limit: int
     ) -> dict[str, list[tuple[int, Consumption]]]:
+        """Return per product the movements after the given revision that took free units, newest
+        first, at most `limit` of each product."""
         table, orders = schema.movements, schema.orders
         rows = [{"product": product, "since": revision} for product, revision in since.items()]
         if not rows:
@@ -132,7 +140,7 @@ class OversellRows(Scope):
             .order_by(ranked.c.seq.desc())
         )
         found: dict[str, list[tuple[int, Consumption]]] = defaultdict(list)
-        for row in self.connection.execute(query):
+        for row in self.execute(query):
             other = Consumption(
                 seq=row.seq,
                 kind=MovementKind(row.kind),
@@ -146,11 +154,12 @@ class OversellRows(Scope):
         return found
 
     def orders(self, refs: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
+        """Return number and time of placing, by (shop, order)."""
         table = schema.orders
         rows = [{"shop": shop, "order_id": order} for shop, order in refs]
         if not rows:
             return {}
-        batch = rowset(self.connection, typed(table, "shop", "order_id"), rows)
+        batch = rowset(self.connection, typed_columns(table, "shop", "order_id"), rows)
         query = select(table).join(
             batch,
             and_(
@@ -158,8 +167,7 @@ class OversellRows(Scope):
             ),
         )
         return {
-            (row.shop, row.order_id): (row.number, row.placed_at)
-            for row in self.connection.execute(query)
+            (row.shop, row.order_id): (row.number, row.placed_at) for row in self.execute(query)
         }
 
     def insert(self, records: Sequence[OversellRecord]) -> None:
@@ -187,12 +195,14 @@ class OversellRows(Scope):
         insert_rows(self.connection, schema.oversells, rows)
 
     def clear(self, products: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+        """Clear the open oversells of these products by the movement with that number. Return them
+        by product."""
         if not products:
             return {}
         table = schema.oversells
         rows = [{"product": product, "seq": seq} for product, seq in products.items()]
-        batch = rowset(self.connection, typed(table, "product", "seq"), rows)
-        ended = self.connection.execute(
+        batch = rowset(self.connection, typed_columns(table, "product", "seq"), rows)
+        ended = self.execute(
             update(table)
             .where(
                 self.mine(table), table.c.product == batch.c.product, table.c.cleared_at.is_(None)
@@ -207,14 +217,13 @@ class OversellRows(Scope):
 
     def get(self, seq: int) -> OversellRecord | None:
         table = schema.oversells
-        row = self.connection.execute(
-            select(table).where(self.mine(table), table.c.seq == seq)
-        ).one_or_none()
+        row = self.execute(select(table).where(self.mine(table), table.c.seq == seq)).one_or_none()
         return None if row is None else _oversell(row)
 
     def page(
         self, page: Page, *, product: str, causes: Collection[str], open_only: bool
     ) -> list[OversellRecord]:
+        """Return a page, newest first; the key is (seq,)."""
         table = schema.oversells
         query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
         if page.after is not None:
@@ -225,33 +234,35 @@ class OversellRows(Scope):
             query = query.where(table.c.cause.in_(list(causes)))
         if open_only:
             query = query.where(table.c.cleared_at.is_(None))
-        return [_oversell(row) for row in self.connection.execute(query.limit(page.size))]
+        return [_oversell(row) for row in self.execute(query.limit(page.size))]
 
     def forget(self, *, older_than: int) -> None:
+        """Delete oversells that were cleared before that time."""
         table = schema.oversells
-        self.connection.execute(
-            delete(table).where(self.mine(table), table.c.cleared_at < older_than)
-        )
+        self.execute(delete(table).where(self.mine(table), table.c.cleared_at < older_than))
 
 
 def _oversell(row: Row[Any]) -> OversellRecord:
-    told = row.evidence
+    evidence = row.evidence
     return OversellRecord(
         product=row.product,
         at=row.at,
         units=row.units,
         short=row.short,
-        by=_taken(told["by"]),
+        by=_consumption(evidence["by"]),
         root_cause=RootCause(
-            OversellCause(row.cause), Setting(told["setting"]), told["value"], told["message"]
+            OversellCause(row.cause),
+            Setting(evidence["setting"]),
+            evidence["value"],
+            evidence["message"],
         ),
-        snapshots=tuple(LinkSnapshot(**snapshot) for snapshot in told["showings"]),
-        consumptions=tuple(_taken(other) for other in told["taken"]),
+        snapshots=tuple(LinkSnapshot(**snapshot) for snapshot in evidence["showings"]),
+        consumptions=tuple(_consumption(other) for other in evidence["taken"]),
         cleared_at=row.cleared_at,
         cleared_by=row.cleared_by,
         revision=row.revision,
     )
 
 
-def _taken(document: Mapping[str, Any]) -> Consumption:
+def _consumption(document: Mapping[str, Any]) -> Consumption:
     return Consumption(**(dict(document) | {"kind": MovementKind(document["kind"])}))

@@ -1,8 +1,9 @@
-"""Every number that was sent, with what it was made of."""
+"""Every number that was sent to a shop, with what it was made of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Row, Text, and_, delete, select, true
@@ -10,35 +11,37 @@ from sqlalchemy import BigInteger, Row, Text, and_, delete, select, true
 from zaiko_core.app.records import PushRecord, PushResult
 from zaiko_core.domain.push import PushOutcome, Term
 from zaiko_core.storage import schema
+from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, rowset, update_rows
 from zaiko_core.storage.scope import Scope
 
 _LINK = ("shop", "listing")
 
+_PUSHES = Codec(
+    schema.pushes,
+    PushRecord,
+    conversions={
+        "terms": (
+            lambda document: tuple(Term(label, units) for label, units in document),
+            lambda terms: [[term.label, term.units] for term in terms],
+        )
+    },
+)
+
 
 class PushRows(Scope):
-    """See ports.Pushes."""
+    """Numbers that were sent to shops."""
 
     def insert(self, records: Sequence[PushRecord]) -> None:
         rows = [
-            {
-                "merchant": self.merchant,
-                "shop": record.shop,
-                "listing": record.listing,
-                "at": record.at,
-                "key": record.key,
-                "expected": record.expected,
-                "target": record.target,
-                "terms": [[term.label, term.units] for term in record.terms],
-                "quantity": record.quantity,
-                "outcome": record.outcome.value,
-                "revision": self.revision,
-            }
+            _PUSHES.write(record) | {"merchant": self.merchant, "revision": self.revision}
             for record in records
         ]
         insert_rows(self.connection, schema.pushes, rows, ignore=True)
 
     def settle(self, shop: str, results: Sequence[PushResult]) -> None:
+        """Record outcomes, with this unit of work's time and revision. Pushes that do not exist are
+        left out."""
         rows = [
             {
                 "merchant": self.merchant,
@@ -60,6 +63,9 @@ class PushRows(Scope):
     def newest(
         self, links: Mapping[tuple[str, str], int], *, upto: int, acknowledged: bool = False
     ) -> dict[tuple[str, str], PushRecord]:
+        """Return the last push of each link (shop, listing) since the given time that was recorded
+        up to revision `upto`, as it was known then. `acknowledged`: of those that had been
+        acknowledged by then."""
         if not links:
             return {}
         table, other = schema.pushes, schema.pushes.alias("other")
@@ -74,7 +80,7 @@ class PushRows(Scope):
             )
         else:
             known = true()
-        # One step back in the primary key per link.
+        # For each link, one step back in the primary key.
         last = (
             select(other.c.at)
             .where(
@@ -100,9 +106,11 @@ class PushRows(Scope):
         )
         if acknowledged:
             query = query.where(table.c.outcome == PushOutcome.ACKNOWLEDGED.value)
-        return {(row.shop, row.listing): _push(row, upto) for row in self.connection.execute(query)}
+        return {(row.shop, row.listing): _push(row, upto) for row in self.execute(query)}
 
     def forget(self, *, older_than: int) -> int:
+        """Delete pushes recorded before that time, except the last acknowledged push of each link
+        and what followed it. Return the newest revision that this may concern, or 0."""
         table = schema.pushes
         newest = (
             select(table.c.revision)
@@ -110,7 +118,7 @@ class PushRows(Scope):
             .order_by(table.c.at.desc())
             .limit(1)
         )
-        mark = int(self.connection.scalar(newest) or 0)
+        mark = int(self.execute(newest).scalar() or 0)
         if mark:
             # The last push of each link is what the shop still shows.
             other = schema.pushes.alias("other")
@@ -122,25 +130,14 @@ class PushRows(Scope):
                 other.c.at > table.c.at,
                 other.c.at < older_than,
             )
-            self.connection.execute(
+            self.execute(
                 delete(table).where(self.mine(table), table.c.at < older_than, followed.exists())
             )
         return mark
 
 
 def _push(row: Row[Any], upto: int) -> PushRecord:
-    settled = row.settled_revision is not None and row.settled_revision <= upto
-    return PushRecord(
-        shop=row.shop,
-        listing=row.listing,
-        at=row.at,
-        key=row.key,
-        expected=row.expected,
-        target=row.target,
-        terms=tuple(Term(label, units) for label, units in row.terms),
-        quantity=row.quantity,
-        outcome=PushOutcome(row.outcome) if settled else PushOutcome.SENT,
-        settled_at=row.settled_at if settled else None,
-        shown=row.shown if settled else None,
-        revision=row.revision,
-    )
+    record = _PUSHES.read(row)
+    if row.settled_revision is not None and row.settled_revision <= upto:
+        return record
+    return replace(record, outcome=PushOutcome.SENT, settled_at=None, shown=None)

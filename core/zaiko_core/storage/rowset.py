@@ -1,6 +1,6 @@
-"""A batch of rows as one JSON parameter that the database unnests: the one place, beside
-`engine.py`, where the two dialects differ. Join it, insert from it, update from it: the number of
-statements does not depend on the number of rows."""
+"""Batches of rows as one JSON parameter that the database unnests. Join a batch, insert from it or
+update from it: the number of statements does not depend on the number of rows. How each dialect
+unnests it is known only here."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
-from zaiko_core.storage.prepared import run
+from zaiko_core.storage.sql import execute
 
 _NAME, _ROWS, _SIZE = "batch", "batch_rows", "batch_size"
 
@@ -55,14 +55,14 @@ class _Document(TypeDecorator[Sequence[Mapping[str, Any]]]):
     def process_bind_param(self, value: Sequence[Mapping[str, Any]] | None, dialect: object) -> str:
         """See TypeDecorator."""
         values = map(self._values, value or ())
-        arrays = [[only] for only in values] if len(self.names) == 1 else list(values)
+        arrays = [[value] for value in values] if len(self.names) == 1 else list(values)
         return json.dumps(arrays, ensure_ascii=False)
 
 
 def rowset(
     connection: Connection, columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
 ) -> FromClause:
-    """`rows` as a table expression named `batch`. `columns` maps a name to Text, Integer,
+    """Return `rows` as a table expression named `batch`. `columns` maps a name to Text, Integer,
     BigInteger, Boolean or JSON. Values are JSON values; a JSON column takes any."""
     document = bindparam(None, rows, type_=_Document(tuple(columns)))
     return _unnested(
@@ -81,35 +81,36 @@ def _unnested(
         picked = [
             _postgresql(each.c.value, place, kind).label(name) for place, (name, kind) in values
         ]
-        # LIMIT tells the planner how many rows there are. Without it, it expects 100, and would
-        # rather read whole tables.
+        # LIMIT tells the planner how many rows there are. Without it, the planner expects 100 and
+        # reads whole tables.
         return select(*picked).select_from(each).limit(size).subquery(_NAME)
     each = func.json_each(document).table_valued("value", name="each_row")
     picked = [_sqlite(each.c.value, place, kind).label(name) for place, (name, kind) in values]
     # LIMIT keeps SQLite from folding this into the outer query, where it would scan the table and
-    # parse the JSON for each of its rows; so it is unnested once, and the table is looked up by its
-    # key.
+    # parse the JSON for each of its rows. With it, the batch is unnested once and the table is
+    # searched by its key.
     return select(*picked).select_from(each).limit(size).subquery(_NAME)
 
 
-def typed(table: Table, *names: str) -> dict[str, Any]:
-    """The columns of `table` with these names, as `rowset` wants them."""
+def typed_columns(table: Table, *names: str) -> dict[str, Any]:
+    """Return the columns of `table` with these names, as `rowset` takes them."""
     return {name: table.c[name].type for name in names}
 
 
-def the(column: Any) -> BindParameter[Any]:
-    """The parameter of a statement that is built once, for a value of this column: `the_` and its
-    name."""
-    return bindparam(f"the_{column.name}", type_=column.type)
+def param(column: Any) -> BindParameter[Any]:
+    """Return the parameter of a built-once statement for a value of this column. `params` gives its
+    value."""
+    return bindparam(f"param_{column.name}", type_=column.type)
 
 
-def given(**values: Any) -> dict[str, Any]:
-    """Values for parameters made by `the`."""
-    return {f"the_{name}": value for name, value in values.items()}
+def params(**values: Any) -> dict[str, Any]:
+    """Return the values of parameters that `param` made, by the names of their columns."""
+    return {f"param_{name}": value for name, value in values.items()}
 
 
-def unnested(connection_or_dialect: Connection | str, columns: Mapping[str, Any]) -> FromClause:
-    """As `rowset`, in a statement that is built once; `rows_of` gives its rows when it is run."""
+def batch_rows(connection_or_dialect: Connection | str, columns: Mapping[str, Any]) -> FromClause:
+    """Return the batch of a built-once statement, named `batch`. `batch_params` gives its rows at
+    each run."""
     dialect = (
         connection_or_dialect
         if isinstance(connection_or_dialect, str)
@@ -127,8 +128,9 @@ def _given_rows(dialect: str, columns: Mapping[str, Any]) -> FromClause:
     )
 
 
-def rows_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The rows of an `unnested`; each has all of its columns."""
+def batch_params(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the parameters for the rows of a `batch_rows`. Each row has all columns of the
+    batch."""
     return {_ROWS: rows, _SIZE: len(rows)}
 
 
@@ -141,15 +143,15 @@ def lookup(
     columns: tuple[str, ...] = (),
     order_by: tuple[str, ...] = (),
 ) -> Sequence[Any]:
-    """The rows of `table` where the columns of `fixed` have these values and the others those of
-    one of `rows` (all with the same keys, none twice). The statement is built once per shape: to
-    build it takes longer than to run it."""
+    """Return the rows of `table` where the columns of `fixed` have these values, and the others
+    those of one of `rows` (all with the same keys, none twice). The statement is built once per
+    shape, because building it takes longer than running it."""
     if not rows:
         return []
     statement = looking(
         connection.dialect.name, table, tuple(fixed), tuple(rows[0]), columns, order_by
     )
-    return run(connection, statement, given(**fixed) | rows_of(rows))
+    return execute(connection, statement, params(**fixed) | batch_params(rows))
 
 
 @lru_cache(maxsize=500)
@@ -161,15 +163,15 @@ def looking(
     columns: tuple[str, ...] = (),
     order_by: tuple[str, ...] = (),
 ) -> Select[Any]:
-    """What `lookup` runs, for use in another statement: with the parameters of `the` for `fixed`,
-    and `rows_of`."""
-    batch = _given_rows(dialect, typed(table, *keys))
+    """Return the statement of `lookup`, to be used in another one. Its parameters are `params` for
+    `fixed`, and `batch_params`."""
+    batch = _given_rows(dialect, typed_columns(table, *keys))
     chosen = select(*(table.c[name] for name in columns)) if columns else select(table)
-    chosen = chosen.where(*(table.c[name] == the(table.c[name]) for name in fixed))
+    chosen = chosen.where(*(table.c[name] == param(table.c[name]) for name in fixed))
     if dialect == "postgresql":
-        # Row by row, by the index: OFFSET keeps PostgreSQL from turning it round. As a join, while
-        # it believes the table to be small, it reads all that `fixed` allows for each row of the
-        # batch.
+        # Row by row, by the index: OFFSET keeps PostgreSQL from reordering the join. Without it,
+        # while it believes the table to be small, it reads all that `fixed` allows for each row of
+        # the batch.
         looked = (
             chosen.where(*(table.c[name] == batch.c[name] for name in keys))
             .offset(literal_column("0"))
@@ -180,10 +182,10 @@ def looking(
             .select_from(batch.join(looked, true()))
             .order_by(*(looked.c[name] for name in order_by))
         )
-    # As a list: as a join, SQLite, which has no statistics, may read all that `fixed` allows
-    # instead of using the index.
-    wanted = table.c[keys[0]] if len(keys) == 1 else tuple_(*(table.c[name] for name in keys))
-    listed = chosen.where(wanted.in_(select(*(batch.c[name] for name in keys))))
+    # A list instead of a join, for which SQLite, which has no statistics, may read all that `fixed`
+    # allows instead of using the index.
+    key = table.c[keys[0]] if len(keys) == 1 else tuple_(*(table.c[name] for name in keys))
+    listed = chosen.where(key.in_(select(*(batch.c[name] for name in keys))))
     return listed.order_by(*(table.c[name] for name in order_by))
 
 
@@ -202,36 +204,36 @@ def insert_rows(
     if not rows:
         return
     same = same or {}
-    statement = _insert(
+    statement = insert_statement(
         connection.dialect.name, table, tuple(same), tuple(rows[0]), tuple(update), ignore
     )
-    run(connection, statement, given(**same) | rows_of(rows))
+    execute(connection, statement, params(**same) | batch_params(rows))
 
 
 @lru_cache(maxsize=500)
-def _insert(
+def insert_statement(
     dialect: str,
     table: Table,
     same: tuple[str, ...],
     names: tuple[str, ...],
-    update: tuple[str, ...],
-    ignore: bool,
-) -> Executable:
-    """Built once: to build it takes longer than to run it."""
-    batch = _given_rows(dialect, typed(table, *names))
+    update: tuple[str, ...] = (),
+    ignore: bool = False,
+) -> Any:
+    """Return the statement of `insert_rows`, built once per shape."""
+    batch = _given_rows(dialect, typed_columns(table, *names))
     # SQLite reads "… ON CONFLICT" after a bare SELECT … FROM as a join condition; the WHERE
     # prevents it.
     chosen = select(
-        *(the(table.c[name]) for name in same), *(batch.c[name] for name in names)
+        *(param(table.c[name]) for name in same), *(batch.c[name] for name in names)
     ).where(literal(1) == literal(1))
     words: Any = postgresql if dialect == "postgresql" else sqlite
     statement = words.insert(table).from_select((*same, *names), chosen)
     keys = [key.name for key in table.primary_key.columns]
     if update:
-        return statement.on_conflict_do_update(  # type: ignore[no-any-return]
+        return statement.on_conflict_do_update(
             index_elements=keys, set_={name: statement.excluded[name] for name in update}
         )
-    return statement.on_conflict_do_nothing(index_elements=keys) if ignore else statement  # type: ignore[no-any-return]
+    return statement.on_conflict_do_nothing(index_elements=keys) if ignore else statement
 
 
 def update_rows(
@@ -242,14 +244,16 @@ def update_rows(
     if not rows:
         return
     names = tuple(rows[0])
-    run(connection, _update(connection.dialect.name, table, names, tuple(keys)), rows_of(rows))
+    execute(
+        connection, _update(connection.dialect.name, table, names, tuple(keys)), batch_params(rows)
+    )
 
 
 @lru_cache(maxsize=500)
 def _update(
     dialect: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]
 ) -> Executable:
-    batch = _given_rows(dialect, typed(table, *names))
+    batch = _given_rows(dialect, typed_columns(table, *names))
     statement = table.update().values({name: batch.c[name] for name in names if name not in keys})
     for key in keys:
         statement = statement.where(table.c[key] == batch.c[key])

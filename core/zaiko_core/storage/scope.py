@@ -1,32 +1,41 @@
-"""What every repository of a unit of work shares: the connection, the merchant, the time and the
+"""The base of every repository of a unit of work: the connection, the merchant, the time and the
 revision."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, true
+from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, or_, true
 
 from zaiko_core.app.records import Page
+from zaiko_core.storage.sql import Result, execute
 
 
 class Scope:
     """The base of a repository. Every query is restricted by `mine`."""
 
     def __init__(self, connection: Connection, merchant: str, now: int, revision: int) -> None:
-        self.connection, self.merchant, self.now, self.revision = (
-            connection,
-            merchant,
-            now,
-            revision,
-        )
+        self.connection = connection
+        self.merchant = merchant
+        self.now = now
+        self.revision = revision
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.connection.dialect.name
+
+    def execute(self, statement: Executable, params: Mapping[str, Any] | None = None) -> Result:
+        """Run a statement (sql.execute)."""
+        return execute(self.connection, statement, params)
 
     def mine(self, table: Table) -> ColumnElement[bool]:
-        """Rows of this merchant."""
+        """Return the condition for rows of this merchant."""
         return table.c.merchant == self.merchant
 
     def stamp(self, values: dict[str, Any]) -> dict[str, Any]:
-        """`values` of a new row, with merchant, times and revision."""
+        """Return `values` of a new row with merchant, times and revision."""
         return values | {
             "merchant": self.merchant,
             "created_at": self.now,
@@ -36,8 +45,8 @@ class Scope:
 
 
 def after(page: Page, *columns: Any) -> ColumnElement[bool]:
-    """The keyset condition: rows behind `page.after` in the ascending order of `columns`. Spelt out
-    instead of a row value, so that both databases use the index."""
+    """Return the keyset condition: rows behind `page.after` in the ascending order of `columns`. It
+    is spelt out instead of a row value, so that both databases use the index."""
     if page.after is None:
         return true()
     alternatives = []

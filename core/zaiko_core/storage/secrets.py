@@ -12,7 +12,7 @@ from zaiko_core.domain.errors import SecretKeyMissing
 
 class SecretBox:
     """Seals with the first key, opens with any (Fernet: AES-128-CBC with HMAC-SHA-256). To rotate,
-    put a new key in front, seal everything again, then drop the old one."""
+    put a new key first, seal everything again, then remove the old one."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._newest = Fernet(keys[0])
@@ -20,12 +20,12 @@ class SecretBox:
 
     @staticmethod
     def new_key() -> str:
-        """A fresh key, as text for a file or an environment variable."""
+        """Draw a key, as text for a file or an environment variable."""
         return Fernet.generate_key().decode()
 
     def reseal(self, sealed: bytes) -> bytes | None:
-        """Sealed by the first key; None when it is already. Raises SecretKeyMissing when no key
-        fits."""
+        """Seal with the first key; None if it is sealed with it already. Raises SecretKeyMissing
+        when no key fits."""
         try:
             self._newest.decrypt(sealed)
         except InvalidToken:
@@ -40,7 +40,7 @@ class SecretBox:
         return self._fernet.encrypt(json.dumps(dict(secrets)).encode())
 
     def open(self, sealed: bytes | None) -> dict[str, str]:
-        """Decrypt; nothing sealed is no secrets. Raises SecretKeyMissing when no key fits."""
+        """Decrypt. None has no secrets. Raises SecretKeyMissing when no key fits."""
         if sealed is None:
             return {}
         try:

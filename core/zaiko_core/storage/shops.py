@@ -1,4 +1,4 @@
-"""Shops, with what their runs left."""
+"""Shops, with their settings and what their runs recorded."""
 
 from __future__ import annotations
 
@@ -21,62 +21,84 @@ from sqlalchemy import (
     update,
 )
 
-from zaiko_core.app.records import GivenBack, LinkState, Page, ShopRecord
+from zaiko_core.app.records import LinkState, Page, RunResult, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
-from zaiko_core.domain.problem import problem_from
-from zaiko_core.domain.suspicion import SuspectPolicy
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import only, run
-from zaiko_core.storage.rowset import given, lookup, rows_of, the, typed, unnested
+from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.rowset import batch_params, batch_rows, lookup, param, params, typed_columns
 from zaiko_core.storage.scope import Scope, after
 
 _SHOPS = schema.shops
+_SHOP = Codec(
+    schema.shops,
+    ShopRecord,
+    derived={"running": False},
+    columns={
+        "suspect_policy.archived": "release_archived",
+        "suspect_policy.vanished": "release_vanished",
+        "suspect_policy.unpaid": "release_unpaid",
+        "suspect_policy.unpaid_after": "unpaid_after",
+    },
+)
+_OF_RUNS = {
+    "order_cursor",
+    "orders_complete_until",
+    "reread_at",
+    "ordered_at",
+    "audited_at",
+    "checked_at",
+    "credentials_expire_at",
+    "additions_due_at",
+    "status_revision",
+    "due_at",
+}
+"""Columns that only runs and what triggers them change."""
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
-# Triggered meanwhile: at once, unless the run failed and has to back off.
-_AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, the(_SHOPS.c.attempt) == 0)
+# Triggered meanwhile: due at once, unless the run failed and backs off.
+_AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, param(_SHOPS.c.attempt) == 0)
 _SHADOW = select(_SHOPS.c.shadow).where(
-    *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
+    *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
 )
 FREED: dict[str, Any] = {
     "owner": None,
     "lease_until": None,
-    "attempt": the(_SHOPS.c.attempt),
+    "attempt": param(_SHOPS.c.attempt),
     "due_at": case(
         (_SHOPS.c.due_at.is_(None), None),
         (_AGAIN, _NOW),
         else_=func.coalesce(_LATER, _SHOPS.c.interval + _NOW),
     ),
 }
-"""What giving a shop back sets, with the parameters `the_attempt`, `now` and `later` (µs; None:
+"""What releasing a shop sets. Parameters: `attempt` by `params`, `now`, and `later` (µs; None:
 after its interval)."""
-_GIVE_BACK = (
+_RELEASE = (
     update(_SHOPS)
     .where(
-        *(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop", "lease_token")),
+        *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop", "lease_token")),
         _SHOPS.c.owner.is_not(None),
     )
     .values(
         **FREED,
-        problem=the(_SHOPS.c.problem),
-        last_run=func.coalesce(the(_SHOPS.c.last_run), _SHOPS.c.last_run),
+        problem=param(_SHOPS.c.problem),
+        last_run=func.coalesce(param(_SHOPS.c.last_run), _SHOPS.c.last_run),
         last_run_at=_NOW,
-        last_success_at=func.coalesce(the(_SHOPS.c.last_success_at), _SHOPS.c.last_success_at),
-        status_revision=the(_SHOPS.c.status_revision),
-        order_cursor=func.coalesce(the(_SHOPS.c.order_cursor), _SHOPS.c.order_cursor),
+        last_success_at=func.coalesce(param(_SHOPS.c.last_success_at), _SHOPS.c.last_success_at),
+        status_revision=param(_SHOPS.c.status_revision),
+        order_cursor=func.coalesce(param(_SHOPS.c.order_cursor), _SHOPS.c.order_cursor),
         orders_complete_until=func.coalesce(
-            the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
+            param(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
         ),
     )
     .returning(_SHOPS.c.due_at)
 )
 _PROGRESS = (
     update(_SHOPS)
-    .where(*(_SHOPS.c[name] == the(_SHOPS.c[name]) for name in ("merchant", "shop")))
+    .where(*(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop")))
     .values(
-        order_cursor=the(_SHOPS.c.order_cursor),
-        ordered_at=func.coalesce(the(_SHOPS.c.ordered_at), _SHOPS.c.ordered_at),
+        order_cursor=param(_SHOPS.c.order_cursor),
+        ordered_at=func.coalesce(param(_SHOPS.c.ordered_at), _SHOPS.c.ordered_at),
         orders_complete_until=func.coalesce(
-            the(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
+            param(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
         ),
     )
 )
@@ -85,8 +107,8 @@ _PROGRESS = (
 @lru_cache
 def _counted(dialect: str) -> Executable:
     table = schema.links
-    batch = unnested(dialect, typed(table, "shop"))
-    of_them = (table.c.merchant == the(table.c.merchant), table.c.shop == batch.c.shop)
+    batch = batch_rows(dialect, typed_columns(table, "shop"))
+    of_them = (table.c.merchant == param(table.c.merchant), table.c.shop == batch.c.shop)
     return (
         select(table.c.shop, table.c.state, func.count().label("links"))
         .where(*of_them)
@@ -95,14 +117,14 @@ def _counted(dialect: str) -> Executable:
 
 
 class ShopRows(Scope):
-    """See ports.Shops."""
+    """Shops, with their settings and what their runs recorded."""
 
     def insert(self, record: ShopRecord) -> None:
         row = self.stamp(
-            self._values(record)
+            self._settings(record)
             | {"shop": record.shop, "due_at": None if record.paused else self.now}
         )
-        self.connection.execute(insert(schema.shops).values(row))
+        self.execute(insert(schema.shops).values(row))
 
     def get(self, ids: Collection[str]) -> dict[str, ShopRecord]:
         found = lookup(
@@ -114,42 +136,54 @@ class ShopRows(Scope):
         return {row.shop: shop_from(row, self.now) for row in found if not row.deleted}
 
     def used(self, shop: str) -> bool:
+        """Return whether a shop has, or once had, this id: ids are never reused."""
         table = schema.shops
         query = select(table.c.shop).where(self.mine(table), table.c.shop == shop)
-        return self.connection.scalar(query) is not None
+        return self.execute(query).scalar() is not None
 
     def page(self, page: Page) -> list[ShopRecord]:
+        """Return a page by id, without deleted shops."""
         table = schema.shops
         query = select(table).where(self.mine(table), ~table.c.deleted, after(page, table.c.shop))
         return [
             shop_from(row, self.now)
-            for row in self.connection.execute(query.order_by(table.c.shop).limit(page.size))
+            for row in self.execute(query.order_by(table.c.shop).limit(page.size))
         ]
 
     def update(self, record: ShopRecord) -> None:
+        """Update everything but the progress of fetching orders and the job. A shop that is no
+        longer paused is due at once."""
         table = schema.shops
-        values = self._values(record) | {"updated_at": self.now, "revision": self.revision}
+        values = self._settings(record) | {"updated_at": self.now, "revision": self.revision}
         resting = record.paused or record.deleted
         values["due_at"] = None if resting else func.coalesce(table.c.due_at, self.now)
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == record.shop).values(values)
         )
 
-    def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
-        values = given(
+    def release(
+        self, shop: str, token: int, result: RunResult, *, next_in: int | None, run_id: str | None
+    ) -> int | None:
+        """End the run under `token` in one statement: save its status, release the lease, and set
+        when the shop is due again: in `next_in` µs (None: its interval), at once when it was
+        triggered meanwhile, unless runs have failed. `run_id`: None where the run did nothing and
+        is not written down. The settings' revision stays. Return when it is due (µs), None if it is
+        paused. Raises LeaseLost when the shop is no longer held under the token. Locks the shop's
+        row."""
+        values = params(
             merchant=self.merchant,
             shop=shop,
             lease_token=token,
-            attempt=end.attempt,
-            problem=end.problem.document() if end.problem else None,
-            last_run=end.run,
-            last_success_at=self.now if end.succeeded else None,
+            attempt=result.attempt,
+            problem=result.problem.document() if result.problem else None,
+            last_run=run_id,
+            last_success_at=self.now if result.succeeded else None,
             status_revision=self.revision,
-            order_cursor=end.cursor,
-            orders_complete_until=end.complete_until,
+            order_cursor=result.order_cursor,
+            orders_complete_until=result.orders_complete_until,
         )
-        times = {"now": self.now, "later": None if end.next_in is None else self.now + end.next_in}
-        row = only(run(self.connection, _GIVE_BACK, values | times))
+        times = {"now": self.now, "later": None if next_in is None else self.now + next_in}
+        row = self.execute(_RELEASE, values | times).one_or_none()
         if row is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         return None if row.due_at is None else int(row.due_at)
@@ -157,18 +191,23 @@ class ShopRows(Scope):
     def save_progress(
         self, shop: str, *, cursor: str, complete_until: int | None, news: bool = False
     ) -> None:
-        told = given(
+        """Save how far orders were fetched. `news`: the orders up to the cursor brought something
+        new."""
+        progress = params(
             order_cursor=cursor,
             ordered_at=self.now if news else None,
             orders_complete_until=complete_until,
         )
-        run(self.connection, _PROGRESS, given(merchant=self.merchant, shop=shop) | told)
+        self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | progress)
 
     def in_shadow(self, shop: str) -> bool:
-        row = only(run(self.connection, _SHADOW, given(merchant=self.merchant, shop=shop)))
+        """Return whether the shop is in shadow mode; False if it does not exist."""
+        row = self.execute(_SHADOW, params(merchant=self.merchant, shop=shop)).one_or_none()
         return row is not None and bool(row[0])
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
+        """Count by shop the links in shadow whose shop shows another number than the target. Shops
+        without any are left out."""
         table = schema.links
         query = select(table.c.shop, func.count()).where(
             self.mine(table), table.c.shop.in_(list(shops))
@@ -176,21 +215,24 @@ class ShopRows(Scope):
         query = query.where(
             table.c.state == LinkState.SHADOW.value, table.c.differ_since.is_not(None)
         ).group_by(table.c.shop)
-        return {row[0]: int(row[1]) for row in self.connection.execute(query)}
+        return {row[0]: int(row[1]) for row in self.execute(query)}
 
     def save_reread(self, shop: str) -> None:
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=self.now)
         )
 
     def ask_reread(self, shop: str) -> None:
+        """Make the next run read open orders again, whenever it last did."""
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(reread_at=1)
         )
 
     def cancel(self, shop: str, token: int) -> None:
+        """Ask the run under `token` to end, if it holds the shop. What triggered the shop until now
+        causes no further run. A second call changes nothing."""
         table = schema.shops
         held = and_(
             self.mine(table),
@@ -198,7 +240,7 @@ class ShopRows(Scope):
             table.c.lease_token == token,
             table.c.cancelled_token != token,
         )
-        self.connection.execute(
+        self.execute(
             update(table)
             .where(held)
             .values(cancelled_token=token, claimed_seq=table.c.trigger_seq, pending_trigger=0)
@@ -206,7 +248,7 @@ class ShopRows(Scope):
 
     def save_audited(self, shop: str) -> None:
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now)
         )
 
@@ -215,118 +257,70 @@ class ShopRows(Scope):
         values = {"checked_at": self.now, "credentials_expire_at": expire_at}
         if status_changed:
             values["status_revision"] = self.revision
-        self.connection.execute(
-            update(table).where(self.mine(table), table.c.shop == shop).values(values)
-        )
+        self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def forget_check(self, shop: str) -> None:
+        """Forget the last check, because the credentials changed."""
         table = schema.shops
         values = {"checked_at": None, "credentials_expire_at": None}
-        self.connection.execute(
-            update(table).where(self.mine(table), table.c.shop == shop).values(values)
-        )
+        self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def load_state(self, shop: str) -> bytes | None:
+        """Return what the shop's connector stored, sealed, or None."""
         table = schema.shop_states
-        found: bytes | None = self.connection.scalar(
+        found: bytes | None = self.execute(
             select(table.c.sealed).where(self.mine(table), table.c.shop == shop)
-        )
+        ).scalar()
         return found
 
     def save_state(self, shop: str, sealed: bytes) -> None:
         table = schema.shop_states
         mine = (self.mine(table), table.c.shop == shop)
         values = {"sealed": sealed, "updated_at": self.now}
-        if not self.connection.execute(update(table).where(*mine).values(values)).rowcount:
-            self.connection.execute(
-                insert(table).values(values | {"merchant": self.merchant, "shop": shop})
-            )
+        if not self.execute(update(table).where(*mine).values(values)).rowcount:
+            self.execute(insert(table).values(values | {"merchant": self.merchant, "shop": shop}))
 
     def sealed(self) -> list[tuple[str, bytes | None, bytes | None]]:
+        """Return each shop's credentials and its connector's state as they are stored."""
         shops, states = schema.shops, schema.shop_states
         kept = and_(states.c.merchant == shops.c.merchant, states.c.shop == shops.c.shop)
         query = select(shops.c.shop, shops.c.secrets, states.c.sealed).select_from(
             shops.outerjoin(states, kept)
         )
-        rows = self.connection.execute(query.where(self.mine(shops)))
+        rows = self.execute(query.where(self.mine(shops)))
         return [(row.shop, row.secrets, row.sealed) for row in rows]
 
     def save_sealed(self, shop: str, secrets: bytes) -> None:
+        """Replace the credentials by the same ones under another key. Neither the revision nor the
+        connector's state changes."""
         table = schema.shops
-        self.connection.execute(
+        self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(secrets=secrets)
         )
 
     def forget_state(self, shop: str) -> None:
         table = schema.shop_states
-        self.connection.execute(delete(table).where(self.mine(table), table.c.shop == shop))
+        self.execute(delete(table).where(self.mine(table), table.c.shop == shop))
 
     def link_counts(self, shops: Collection[str]) -> dict[str, dict[LinkState, int]]:
-        rows = rows_of([{"shop": shop} for shop in set(shops)])
+        rows = batch_params([{"shop": shop} for shop in set(shops)])
         counts: dict[str, dict[LinkState, int]] = defaultdict(dict)
-        for shop, state, number in run(
-            self.connection,
-            _counted(self.connection.dialect.name),
-            rows | given(merchant=self.merchant),
+        for shop, state, number in self.execute(
+            _counted(self.dialect), rows | params(merchant=self.merchant)
         ):
             counts[shop][LinkState(state)] = number
         return counts
 
     @staticmethod
-    def _values(record: ShopRecord) -> dict[str, Any]:
+    def _settings(record: ShopRecord) -> dict[str, Any]:
+        row = _SHOP.write(record)
         return {
-            "connector": record.connector,
-            "display_name": record.display_name,
-            "settings": dict(record.settings),
-            "secrets": record.secrets,
-            "paused": record.paused,
-            "deleted": record.deleted,
-            "interval": record.interval,
-            "hold_drift": record.hold_drift,
-            "shadow": record.shadow,
-            "release_archived": record.suspect_policy.archived,
-            "release_vanished": record.suspect_policy.vanished,
-            "release_unpaid": record.suspect_policy.unpaid,
-            "unpaid_after": record.suspect_policy.unpaid_after,
-            "problem": record.problem.document() if record.problem else None,
-            "last_run": record.last_run,
-            "last_run_at": record.last_run_at,
-            "last_success_at": record.last_success_at,
+            name: row[name]
+            for name in row
+            if name not in _OF_RUNS and name not in ("shop", "created_at", "updated_at", "revision")
         }
 
 
 def shop_from(row: Row[Any], now: int) -> ShopRecord:
-    """A shop's row as a value."""
-    return ShopRecord(
-        shop=row.shop,
-        connector=row.connector,
-        display_name=row.display_name,
-        settings=row.settings,
-        interval=row.interval,
-        secrets=row.secrets,
-        paused=row.paused,
-        deleted=row.deleted,
-        order_cursor=row.order_cursor,
-        orders_complete_until=row.orders_complete_until,
-        reread_at=row.reread_at,
-        ordered_at=row.ordered_at,
-        audited_at=row.audited_at,
-        checked_at=row.checked_at,
-        credentials_expire_at=row.credentials_expire_at,
-        additions_due_at=row.additions_due_at,
-        hold_drift=row.hold_drift,
-        shadow=row.shadow,
-        suspect_policy=SuspectPolicy(
-            row.release_archived, row.release_vanished, row.release_unpaid, row.unpaid_after
-        ),
-        problem=problem_from(row.problem),
-        last_run=row.last_run,
-        last_run_at=row.last_run_at,
-        last_success_at=row.last_success_at,
-        status_revision=row.status_revision,
-        due_at=row.due_at,
-        running=row.owner is not None and (row.lease_until or 0) > now,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-    )
+    """Return the shop in a row that has its columns."""
+    return _SHOP.read(row, running=row.owner is not None and (row.lease_until or 0) > now)

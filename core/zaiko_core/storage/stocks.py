@@ -22,41 +22,54 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zaiko_core.app.records import Page, StockRecord
-from zaiko_core.domain.stock import Balance, Delta, DemandRef, Entry, Movement, MovementKind
+from zaiko_core.domain.stock import Balance, Delta, Entry, Movement, MovementKind
 from zaiko_core.storage import schema
-from zaiko_core.storage.prepared import run
-from zaiko_core.storage.rowset import given, insert_rows, lookup, rows_of, the, typed, unnested
+from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.rowset import (
+    batch_params,
+    batch_rows,
+    insert_rows,
+    lookup,
+    param,
+    params,
+    typed_columns,
+)
 from zaiko_core.storage.scope import Scope, after
 
 K = TypeVar("K")
 _QUANTITIES = ("physical", "allocated", "ordered", "unallocated")
 
 
-def balance_from(row: Row[Any]) -> Balance:
-    """The balance in a row that has the columns of `stock`."""
-    return Balance(
-        row.physical, row.allocated, row.ordered, row.unallocated, row.reserve, row.escrow_below
-    )
+BALANCES = Codec(schema.stock, Balance)
+_STOCK = Codec(schema.stock, StockRecord, derived={"warehouses": {}})
+_DELTAS = Codec(schema.movements, Delta)
+_MOVEMENTS = Codec(
+    schema.movements,
+    Movement,
+    columns={"entry.demand.shop": "shop", "entry.demand.order": "order_id"},
+)
 
 
 _NUMBERED = (
     update(schema.merchants)
-    .where(schema.merchants.c.merchant == the(schema.merchants.c.merchant))
-    .values(last_movement=schema.merchants.c.last_movement + the(schema.merchants.c.last_movement))
+    .where(schema.merchants.c.merchant == param(schema.merchants.c.merchant))
+    .values(
+        last_movement=schema.merchants.c.last_movement + param(schema.merchants.c.last_movement)
+    )
     .returning(schema.merchants.c.last_movement)
 )
 
 
 @lru_cache
 def _added(dialect: str) -> Executable:
-    """Add deltas to balances."""
+    """Return the statement that adds deltas to balances."""
     table = schema.stock
-    batch = unnested(dialect, typed(table, "product", *_QUANTITIES))
+    batch = batch_rows(dialect, typed_columns(table, "product", *_QUANTITIES))
     values: dict[str, Any] = {name: table.c[name] + batch.c[name] for name in _QUANTITIES}
-    values |= {name: the(table.c[name]) for name in ("updated_at", "revision")}
+    values |= {name: param(table.c[name]) for name in ("updated_at", "revision")}
     return (
         update(table)
-        .where(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+        .where(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
         .values(values)
     )
 
@@ -64,9 +77,11 @@ def _added(dialect: str) -> Executable:
 @lru_cache
 def _added_to_warehouses(dialect: str) -> Executable:
     table = schema.warehouse_stock
-    batch = unnested(dialect, typed(table, "product", "warehouse", "physical", "allocated"))
+    batch = batch_rows(
+        dialect, typed_columns(table, "product", "warehouse", "physical", "allocated")
+    )
     same = (
-        table.c.merchant == the(table.c.merchant),
+        table.c.merchant == param(table.c.merchant),
         table.c.product == batch.c.product,
         table.c.warehouse == batch.c.warehouse,
     )
@@ -79,11 +94,11 @@ def _added_to_warehouses(dialect: str) -> Executable:
 
 @lru_cache
 def _scarce(dialect: str) -> Select[Any]:
-    """Products in escrow."""
+    """Return the query for products in escrow."""
     table = schema.stock
-    batch = unnested(dialect, typed(table, "product"))
+    batch = batch_rows(dialect, typed_columns(table, "product"))
     scarce = table.c.physical - table.c.ordered - table.c.reserve <= table.c.escrow_below
-    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
     return (
         select(table.c.product)
         .join_from(table, batch, same)
@@ -93,10 +108,10 @@ def _scarce(dialect: str) -> Select[Any]:
 
 @lru_cache
 def _exceeding(dialect: str) -> Select[Any]:
-    """Products with more units on their shelves than given for each."""
+    """Return the query for products with more physical units than a given number."""
     table = schema.stock
-    batch = unnested(dialect, {"product": table.c.product.type, "physical": BigInteger})
-    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    batch = batch_rows(dialect, {"product": table.c.product.type, "physical": BigInteger})
+    same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
     return (
         select(table.c.product)
         .join_from(table, batch, same)
@@ -106,10 +121,10 @@ def _exceeding(dialect: str) -> Select[Any]:
 
 @lru_cache
 def _reserved(dialect: str) -> tuple[Executable, Executable]:
-    """The reserves before and after, and their update."""
+    """Return the statements that note the reserves before and after, and that update them."""
     table = schema.stock
-    batch = unnested(dialect, typed(table, "product", "reserve"))
-    same = and_(table.c.merchant == the(table.c.merchant), table.c.product == batch.c.product)
+    batch = batch_rows(dialect, typed_columns(table, "product", "reserve"))
+    same = and_(table.c.merchant == param(table.c.merchant), table.c.product == batch.c.product)
     before = select(
         table.c.product,
         table.c.reserve,
@@ -119,8 +134,8 @@ def _reserved(dialect: str) -> tuple[Executable, Executable]:
     )
     values = {
         "reserve": batch.c.reserve,
-        "updated_at": the(table.c.updated_at),
-        "revision": the(table.c.revision),
+        "updated_at": param(table.c.updated_at),
+        "revision": param(table.c.revision),
     }
     return _noting(dialect, before.join_from(table, batch, same)), update(table).where(same).values(
         values
@@ -128,8 +143,8 @@ def _reserved(dialect: str) -> tuple[Executable, Executable]:
 
 
 def _noting(dialect: str, changing: Select[Any]) -> Any:
-    """Writes down how settings were before; `changing` selects product, reserve and escrow limit,
-    each before and after."""
+    """Return the statement that notes what settings were before. `changing` selects product,
+    reserve and escrow limit, each before and after."""
     table = schema.stock_settings
     words: Any = postgresql if dialect == "postgresql" else sqlite
     names = [
@@ -142,7 +157,7 @@ def _noting(dialect: str, changing: Select[Any]) -> Any:
         "revision",
         "at",
     ]
-    whole = changing.add_columns(*(the(table.c[name]) for name in ("merchant", "revision", "at")))
+    whole = changing.add_columns(*(param(table.c[name]) for name in ("merchant", "revision", "at")))
     statement = words.insert(table).from_select(names, whole.where(true()))
     again = {name: statement.excluded[name] for name in ("reserve", "escrow_below")}
     return statement.on_conflict_do_update(
@@ -151,7 +166,7 @@ def _noting(dialect: str, changing: Select[Any]) -> Any:
 
 
 class StockRows(Scope):
-    """See ports.Stocks."""
+    """The journal and the balances. Nothing else writes them."""
 
     def get(self, products: Collection[str]) -> dict[str, StockRecord]:
         if not products:
@@ -162,6 +177,7 @@ class StockRows(Scope):
         )
 
     def page(self, page: Page, *, products: Collection[str], oversold: bool) -> list[StockRecord]:
+        """Return a page by product id."""
         table = schema.stock
         query = (
             select(table)
@@ -172,23 +188,24 @@ class StockRows(Scope):
             query = query.where(table.c.product.in_(list(products)))
         if oversold:
             query = query.where(table.c.physical < table.c.ordered)
-        return list(self._records(list(self.connection.execute(query.limit(page.size)))).values())
+        return list(self._records(list(self.execute(query.limit(page.size)))).values())
 
     def count_oversold(self) -> int:
+        """Count products of which more is promised than exists."""
         table = schema.stock
         query = (
             select(func.count())
             .select_from(table)
             .where(self.mine(table), table.c.physical < table.c.ordered)
         )
-        return self.connection.scalar(query) or 0
+        return self.execute(query).scalar() or 0
 
     def set_reserves(self, reserves: Mapping[str, int]) -> None:
         rows = [{"product": product, "reserve": reserve} for product, reserve in reserves.items()]
-        note, change = _reserved(self.connection.dialect.name)
-        stamp = given(merchant=self.merchant, revision=self.revision)
-        run(self.connection, note, rows_of(rows) | stamp | given(at=self.now))
-        run(self.connection, change, rows_of(rows) | stamp | given(updated_at=self.now))
+        note, change = _reserved(self.dialect)
+        stamp = params(merchant=self.merchant, revision=self.revision)
+        self.execute(note, batch_params(rows) | stamp | params(at=self.now))
+        self.execute(change, batch_params(rows) | stamp | params(updated_at=self.now))
 
     def set_escrow(self, product: str, below: int) -> None:
         table = schema.stock
@@ -196,40 +213,40 @@ class StockRows(Scope):
         changing = select(
             table.c.product, table.c.reserve, table.c.reserve, table.c.escrow_below, literal(below)
         ).where(*mine)
-        stamp = given(merchant=self.merchant, revision=self.revision, at=self.now)
-        self.connection.execute(_noting(self.connection.dialect.name, changing), stamp)
+        stamp = params(merchant=self.merchant, revision=self.revision, at=self.now)
+        self.execute(_noting(self.dialect, changing), stamp)
         values = {"escrow_below": below, "updated_at": self.now, "revision": self.revision}
-        self.connection.execute(update(table).where(*mine).values(values))
+        self.execute(update(table).where(*mine).values(values))
 
     def in_escrow(self, products: Collection[str]) -> set[str]:
+        """Return those of these products that are in escrow now
+        (domain.stock.Balance.in_escrow)."""
         if not products:
             return set()
-        rows = rows_of([{"product": product} for product in set(products)])
-        found = run(
-            self.connection,
-            _scarce(self.connection.dialect.name),
-            rows | given(merchant=self.merchant),
-        )
+        rows = batch_params([{"product": product} for product in set(products)])
+        found = self.execute(_scarce(self.dialect), rows | params(merchant=self.merchant))
         return {row.product for row in found}
 
     def exceeding(self, most: Mapping[str, int]) -> set[str]:
+        """Return those of these products that have more physical units than the number given for
+        each, which may be negative."""
         if not most:
             return set()
-        rows = rows_of([{"product": product, "physical": units} for product, units in most.items()])
+        rows = batch_params(
+            [{"product": product, "physical": units} for product, units in most.items()]
+        )
         return {
             row.product
-            for row in run(
-                self.connection,
-                _exceeding(self.connection.dialect.name),
-                rows | given(merchant=self.merchant),
-            )
+            for row in self.execute(_exceeding(self.dialect), rows | params(merchant=self.merchant))
         }
 
     def post(self, entries: Sequence[Entry]) -> list[Movement]:
+        """Write entries into the journal and add their deltas to the balances. The caller has
+        checked that no cause is known."""
         if not entries:
             return []
-        ((last,),) = run(
-            self.connection, _NUMBERED, given(merchant=self.merchant, last_movement=len(entries))
+        ((last,),) = self.execute(
+            _NUMBERED, params(merchant=self.merchant, last_movement=len(entries))
         )
         first = last - len(entries) + 1
         movements = [
@@ -251,7 +268,7 @@ class StockRows(Scope):
             return {}
         rows = [{"cause": cause} for cause in set(causes)]
         found = lookup(self.connection, schema.movements, {"merchant": self.merchant}, rows)
-        return {row.cause: _movement(row) for row in found}
+        return {row.cause: _MOVEMENTS.read(row) for row in found}
 
     def movements(
         self,
@@ -261,6 +278,7 @@ class StockRows(Scope):
         warehouse: str,
         kinds: Collection[MovementKind],
     ) -> list[Movement]:
+        """Return a page, newest first; the key is (seq,)."""
         table = schema.movements
         query = select(table).where(self.mine(table)).order_by(table.c.seq.desc())
         if page.after is not None:
@@ -271,20 +289,22 @@ class StockRows(Scope):
             query = query.where(table.c.warehouse == warehouse)
         if kinds:
             query = query.where(table.c.kind.in_([kind.value for kind in kinds]))
-        return [_movement(row) for row in self.connection.execute(query.limit(page.size))]
+        return [_MOVEMENTS.read(row) for row in self.execute(query.limit(page.size))]
 
     def recompute(self) -> dict[str, tuple[Delta, Balance]]:
+        """Return the products whose journal does not add up to their balance, with both. There
+        never are any."""
         table = schema.movements
         sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in _QUANTITIES]
         query = select(table.c.product, *sums).where(self.mine(table)).group_by(table.c.product)
         journal = {
             row.product: Delta(*(int(getattr(row, name)) for name in _QUANTITIES))
-            for row in self.connection.execute(query)
+            for row in self.execute(query)
         }
         stock = schema.stock
         balances = {
-            row.product: balance_from(row)
-            for row in self.connection.execute(select(stock).where(self.mine(stock)))
+            row.product: BALANCES.read(row)
+            for row in self.execute(select(stock).where(self.mine(stock)))
         }
         wrong: dict[str, tuple[Delta, Balance]] = {}
         for product in journal.keys() | balances.keys():
@@ -301,11 +321,11 @@ class StockRows(Scope):
             if entry.warehouse:
                 _sum(by_warehouse, (entry.product, entry.warehouse), entry.delta)
         rows = [
-            {"product": product, **_delta_row(delta)}
+            {"product": product, **_DELTAS.write(delta)}
             for product, delta in sorted(by_product.items())
         ]
-        stamp = given(merchant=self.merchant, updated_at=self.now, revision=self.revision)
-        run(self.connection, _added(self.connection.dialect.name), rows_of(rows) | stamp)
+        stamp = params(merchant=self.merchant, updated_at=self.now, revision=self.revision)
+        self.execute(_added(self.dialect), batch_params(rows) | stamp)
         if by_warehouse:
             self._add_to_warehouses(by_warehouse)
 
@@ -317,11 +337,7 @@ class StockRows(Scope):
         ]
         keys = [{"product": row["product"], "warehouse": row["warehouse"]} for row in rows]
         insert_rows(self.connection, table, keys, same=mine, ignore=True)
-        run(
-            self.connection,
-            _added_to_warehouses(self.connection.dialect.name),
-            rows_of(rows) | given(**mine),
-        )
+        self.execute(_added_to_warehouses(self.dialect), batch_params(rows) | params(**mine))
 
     def _records(self, rows: Sequence[Row[Any]]) -> dict[str, StockRecord]:
         if not rows:
@@ -338,55 +354,16 @@ class StockRows(Scope):
         for row in held:
             per_warehouse[row.product][row.warehouse] = (row.physical, row.allocated)
         return {
-            row.product: StockRecord(
-                row.product,
-                balance_from(row),
-                per_warehouse.get(row.product, {}),
-                row.updated_at,
-                row.revision,
-            )
+            row.product: _STOCK.read(row, warehouses=per_warehouse.get(row.product, {}))
             for row in rows
         }
 
     def _row(self, movement: Movement) -> dict[str, Any]:
-        entry = movement.entry
-        return _delta_row(entry.delta) | {
-            "seq": movement.seq,
-            "product": entry.product,
-            "warehouse": entry.warehouse,
-            "kind": entry.kind.value,
-            "shop": entry.demand.shop if entry.demand else "",
-            "order_id": entry.demand.order if entry.demand else "",
-            "cause": entry.cause,
-            "note": entry.note,
-            "occurred_at": entry.occurred_at or self.now,
-        }
+        row = _MOVEMENTS.write(movement)
+        row["occurred_at"] = row["occurred_at"] or self.now
+        return {name: row[name] for name in row if name not in ("recorded_at", "revision")}
 
 
 def _sum(sums: dict[K, Delta], key: K, delta: Delta) -> None:
     known = sums.get(key)
     sums[key] = delta if known is None else known + delta
-
-
-def _delta_row(delta: Delta) -> dict[str, Any]:
-    return {
-        "physical": delta.physical,
-        "allocated": delta.allocated,
-        "ordered": delta.ordered,
-        "unallocated": delta.unallocated,
-    }
-
-
-def _movement(row: Row[Any]) -> Movement:
-    demand = DemandRef(row.shop, row.order_id) if row.order_id else None
-    entry = Entry(
-        product=row.product,
-        kind=MovementKind(row.kind),
-        cause=row.cause,
-        delta=Delta(row.physical, row.allocated, row.ordered, row.unallocated),
-        warehouse=row.warehouse,
-        demand=demand,
-        note=row.note,
-        occurred_at=row.occurred_at,
-    )
-    return Movement(row.seq, entry, row.recorded_at, row.revision)

@@ -1,5 +1,5 @@
-"""What makes a shop's next run begin, as it is kept with the shop: a rank, so that the strongest of
-many wins in one statement."""
+"""What triggers a shop's next run, as it is stored in the shop's row: a rank, so that the strongest
+trigger wins in one statement."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from sqlalchemy import case, literal
 from zaiko_core.app.records import Trigger
 
 _RANKS = {Trigger.CHANGE: 1, Trigger.WEBHOOK: 2, Trigger.REQUEST: 3}
-"""0: nothing has asked for a run."""
+"""0: nothing has triggered a run."""
 
 
 def stronger(column: Any, trigger: Trigger) -> Any:
-    """The column's new value: the stronger of what it has and of `trigger`, which is REQUEST,
+    """Return the column's new value: the stronger of its own and of `trigger`, which is REQUEST,
     WEBHOOK or CHANGE."""
     rank = _RANKS[trigger]
     return case((column < rank, literal(rank)), else_=column)
 
 
 def because(*, rank: int, pending: bool, held: bool, failed: bool) -> Trigger:
-    """Why a due shop runs now. `pending`: something asked for a run since the last one began;
-    `held`: its last owner's lease ran out; `failed`: its last run did."""
+    """Return why a due shop runs now. `pending`: something triggered it since the last run began;
+    `held`: the lease of its last owner ran out; `failed`: its last run failed."""
     if rank == _RANKS[Trigger.REQUEST]:
         return Trigger.REQUEST
     if held:

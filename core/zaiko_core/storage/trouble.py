@@ -1,4 +1,4 @@
-"""What the errors of databases and drivers mean for who waits."""
+"""What the errors of databases and drivers mean for the caller."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _STANDBY = {"25006"}
 _LOST_STATES = _STOPPING | _NOT_CONNECTED | _EXHAUSTED | _WAITED | _STANDBY
 
 
-def refusal_for(
+def service_error_for(
     error: DBAPIError | PoolTimeout,
 ) -> tuple[StorageUnavailable | WriteConflict, bool] | None:
-    """What to say when it stays so, and whether running the transaction again at once may help;
+    """Return the error for the caller, and whether running the transaction again at once may help.
     None for a bug of ours."""
     if isinstance(error, PoolTimeout):
         return StorageUnavailable("every connection to the database is busy; try again"), False

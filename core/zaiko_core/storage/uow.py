@@ -1,5 +1,5 @@
-"""One unit of work on one merchant, with every repository (ports.UnitOfWork); a transaction has one
-of them, or several in turn."""
+"""One unit of work on one merchant, with every repository (ports.UnitOfWork). A transaction has one
+of them, or several one after the other."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from zaiko_core.app.records import (
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.additions import AdditionRows
-from zaiko_core.storage.catalogue import ProductRows, WarehouseRows, merchant_from
-from zaiko_core.storage.channel import NOTIFIED, told
+from zaiko_core.storage.catalogue import MERCHANTS, ProductRows, WarehouseRows
+from zaiko_core.storage.channel import NOTIFIED, NOTIFY, notify_payload
 from zaiko_core.storage.clock import CLOCK
 from zaiko_core.storage.demands import DemandRows
 from zaiko_core.storage.drifts import DriftRows
@@ -31,50 +31,58 @@ from zaiko_core.storage.links import LinkRows
 from zaiko_core.storage.listings import ListingRows
 from zaiko_core.storage.orders import OrderRows
 from zaiko_core.storage.oversells import OversellRows
-from zaiko_core.storage.prepared import only, run
 from zaiko_core.storage.pushes import PushRows
-from zaiko_core.storage.rowset import given, insert_rows, rows_of, the, typed, unnested
+from zaiko_core.storage.rowset import (
+    batch_params,
+    batch_rows,
+    insert_statement,
+    param,
+    params,
+    typed_columns,
+)
 from zaiko_core.storage.shops import ShopRows
+from zaiko_core.storage.sql import execute
 from zaiko_core.storage.stocks import StockRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
 
 
 @lru_cache
-def _opening(dialect: str, writing: bool, advancing: bool, clocked: bool) -> Executable:
-    """The merchant's row, locked by whoever writes; counted up at once by whoever is known to
-    change something."""
+def _opening(writing: bool, clocked: bool) -> Executable:
+    """Return the statement that reads the merchant's row. A writer locks the row and takes the next
+    revision with it, because nearly every writer changes something."""
     table = schema.merchants
-    mine = table.c.merchant == the(table.c.merchant)
+    of_merchant = table.c.merchant == param(table.c.merchant)
     clock = [CLOCK.label("clock")] if clocked else []
-    if advancing:
-        notified = [NOTIFIED] if dialect == "postgresql" else []
-        return (
-            update(table)
-            .where(mine)
-            .values(head=table.c.head + 1)
-            .returning(table, *clock, *notified)
-        )
-    query = select(table, *clock).where(mine)
-    return query.with_for_update(of=table) if writing else query
+    if writing:
+        advanced = update(table).where(of_merchant).values(head=table.c.head + 1)
+        return advanced.returning(table, *clock)
+    return select(table, *clock).where(of_merchant)
+
+
+_SET_HEAD = (
+    update(schema.merchants)
+    .where(schema.merchants.c.merchant == param(schema.merchants.c.merchant))
+    .values(head=param(schema.merchants.c.head))
+)
 
 
 @lru_cache
-def _advancing(dialect: str) -> Executable:
-    table = schema.merchants
-    advanced = (
-        update(table)
-        .where(table.c.merchant == the(table.c.merchant))
-        .values(head=the(table.c.head))
+def _recording(dialect: str) -> Executable:
+    """Return the statement that writes the change feed, and notifies other replicas."""
+    inserted = insert_statement(
+        dialect, schema.changes, same=("merchant", "at"), names=("revision", "kind", "name")
     )
-    return advanced.returning(NOTIFIED) if dialect == "postgresql" else advanced
+    if dialect == "sqlite":
+        return inserted  # type: ignore[no-any-return]
+    return select(NOTIFIED).add_cte(inserted.cte("recorded"))
 
 
 _LEASE = (
     select(schema.shops.c.lease_token, schema.shops.c.owner)
     .where(
-        schema.shops.c.merchant == the(schema.shops.c.merchant),
-        schema.shops.c.shop == the(schema.shops.c.shop),
+        schema.shops.c.merchant == param(schema.shops.c.merchant),
+        schema.shops.c.shop == param(schema.shops.c.shop),
     )
     .with_for_update()
 )
@@ -83,31 +91,31 @@ _LEASE = (
 @lru_cache
 def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
     table = schema.shops
-    batch = unnested(dialect, typed(table, "shop"))
-    stays: Any = table.c.due_at < the(table.c.due_at)
+    batch = batch_rows(dialect, typed_columns(table, "shop"))
+    stays: Any = table.c.due_at < param(table.c.due_at)
     if by is not Trigger.REQUEST:
         stays = or_(stays, table.c.attempt > 0)
     values = {
         "trigger_seq": table.c.trigger_seq + 1,
-        "due_at": case((stays, table.c.due_at), else_=the(table.c.due_at)),
+        "due_at": case((stays, table.c.due_at), else_=param(table.c.due_at)),
         "pending_trigger": triggers.stronger(table.c.pending_trigger, by),
     }
     same = (
-        table.c.merchant == the(table.c.merchant),
+        table.c.merchant == param(table.c.merchant),
         table.c.shop == batch.c.shop,
         table.c.due_at.is_not(None),
     )
     triggered = (
         update(table)
         .where(*same)
-        .values(values | ({"trace_parent": the(table.c.trace_parent)} if traced else {}))
+        .values(values | ({"trace_parent": param(table.c.trace_parent)} if traced else {}))
     )
     return triggered.returning(NOTIFIED) if dialect == "postgresql" else triggered
 
 
 class StorageUnitOfWork:
-    """See ports.UnitOfWork. Made by `opened` and `following`, ended by `finish`; one transaction
-    has those of one merchant."""
+    """See ports.UnitOfWork. `opened` and `following` make it, `finish` ends it. All units of work
+    of one transaction are of one merchant."""
 
     def __init__(
         self,
@@ -116,28 +124,23 @@ class StorageUnitOfWork:
         now: int,
         *,
         writing: bool,
-        advanced: bool = False,
     ) -> None:
-        """`advanced`: the merchant's row has been counted up already, as something will change in
-        any case."""
-        self._connection, self.merchant, self.merchants, self.now = (
-            connection,
-            merchants.merchant,
-            merchants,
-            now,
-        )
+        self._connection = connection
+        self.merchant, self.merchants = merchants.merchant, merchants
+        self.now = now
         self.revision = merchants.head + 1 if writing else merchants.head
         self._changes: dict[tuple[ChangeKind, str], None] = {}
-        self._advance, self._advanced = advanced, advanced
-        self._renamed: MerchantRecord | None = None
+        self._advanced = False
+        self._updated: MerchantRecord | None = None
+        self._lease: tuple[str, int] | None = None
         self.due_in: int | None = None
-        """In how many µs the scheduler has something to do because of this; None: it has not."""
-        self._held: tuple[str, int] | None = None
-        self.told: list[OversellRecord | ClearedRecord] = []
+        """The delay in µs until the scheduler has work as a result; None if it has none."""
+        self.facts: list[OversellRecord | ClearedRecord] = []
+        """What observers get once it is committed."""
 
     @property
     def answer_revision(self) -> int:
-        return self.revision if self._advance else self.merchants.head
+        return self.revision if self._advanced else self.merchants.head
 
     @cached_property
     def warehouses(self) -> WarehouseRows:
@@ -213,7 +216,8 @@ class StorageUnitOfWork:
 
     def update_merchant(self, record: MerchantRecord) -> None:
         table = schema.merchants
-        self._connection.execute(
+        execute(
+            self._connection,
             update(table)
             .where(table.c.merchant == self.merchant)
             .values(
@@ -221,40 +225,40 @@ class StorageUnitOfWork:
                 sync_available=record.sync_available,
                 updated_at=self.now,
                 revision=self.revision,
-            )
+            ),
         )
-        self._renamed = replace(record, updated_at=self.now, revision=self.revision)
+        self._updated = replace(record, updated_at=self.now, revision=self.revision)
         self.advance()
 
     def advance(self) -> None:
-        """This transaction changes something that carries a revision."""
-        self._advance = True
+        self._advanced = True
 
     def changed(self, kind: ChangeKind, names: Iterable[str]) -> None:
         for name in names:
             self._changes[kind, name] = None
-            self._advance = True
+            self._advanced = True
 
-    def tell(self, fact: OversellRecord | ClearedRecord) -> None:
-        self.told.append(fact)
+    def publish(self, fact: OversellRecord | ClearedRecord) -> None:
+        self.facts.append(fact)
 
     def trigger(
         self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE
     ) -> None:
         # A run handles what it makes due in its own shop before it ends.
-        names = set(shops) - ({self._held[0]} if self._held else set())
+        names = set(shops) - ({self._lease[0]} if self._lease else set())
         if not names:
             return
-        cause = written()
-        values = given(merchant=self.merchant, due_at=self.now + delay) | (
-            given(trace_parent=cause) if cause else {}
+        trace = written()
+        values = params(merchant=self.merchant, due_at=self.now + delay) | (
+            params(trace_parent=trace) if trace else {}
         )
         dialect = self._connection.dialect.name
-        rows = rows_of([{"shop": shop} for shop in names])
-        run(
+        execute(
             self._connection,
-            _triggering(dialect, by, bool(cause)),
-            values | rows | told(dialect, delay),
+            _triggering(dialect, by, bool(trace)),
+            values
+            | batch_params([{"shop": shop} for shop in names])
+            | notify_payload(dialect, delay),
         )
         self.due(delay)
 
@@ -262,17 +266,18 @@ class StorageUnitOfWork:
         self.due_in = delay if self.due_in is None else min(delay, self.due_in)
 
     def hold_lease(self, shop: str, token: int) -> None:
-        if self._held == (shop, token):
+        if self._lease == (shop, token):
             return
-        row = only(run(self._connection, _LEASE, given(merchant=self.merchant, shop=shop)))
+        found = execute(self._connection, _LEASE, params(merchant=self.merchant, shop=shop))
+        row = found.one_or_none()
         if row is None or row.lease_token != token or row.owner is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
-        self._held = (shop, token)
+        self._lease = (shop, token)
 
     @property
     def left(self) -> MerchantRecord:
-        """The merchant as this unit of work leaves it."""
-        return replace(self._renamed or self.merchants, head=self.answer_revision)
+        """The merchant's row as this unit of work leaves it."""
+        return replace(self._updated or self.merchants, head=self.answer_revision)
 
     @property
     def has_changes(self) -> bool:
@@ -281,8 +286,7 @@ class StorageUnitOfWork:
 
     @property
     def changes(self) -> list[dict[str, Any]]:
-        """Its rows of the change feed, without merchant and time, which are those of the
-        transaction."""
+        """Its rows of the change feed, without merchant and time."""
         return [
             {"revision": self.revision, "kind": kind.value, "name": name}
             for kind, name in self._changes
@@ -290,56 +294,45 @@ class StorageUnitOfWork:
 
 
 def opened(
-    connection: Connection,
-    merchant: str,
-    now: int | None,
-    *,
-    writing: bool,
-    advancing: bool = False,
+    connection: Connection, merchant: str, now: int | None, *, writing: bool
 ) -> StorageUnitOfWork:
-    """The first of a transaction. `now` None: by PostgreSQL's clock, which is asked on the way.
-    `advancing`: something will change in any case. Raises NotFound."""
+    """Open the first unit of work of a transaction. `now` None: by PostgreSQL's clock, which the
+    same statement reads. Raises NotFound."""
     # The merchant's row is locked first, by every writer (ADR 0003).
-    dialect = connection.dialect.name
-    opening = _opening(dialect, writing, advancing, now is None)
-    row = only(
-        run(
-            connection,
-            opening,
-            given(merchant=merchant) | (told(dialect, None) if advancing else {}),
-        )
-    )
+    found = execute(connection, _opening(writing, now is None), params(merchant=merchant))
+    row = found.one_or_none()
     if row is None:
         raise NotFound(f"merchants/{merchant}")
-    found = merchant_from(row)
-    record = replace(found, head=found.head - 1) if advancing else found
-    return StorageUnitOfWork(
-        connection, record, row.clock if now is None else now, writing=writing, advanced=advancing
-    )
+    record = MERCHANTS.read(row)
+    if writing:
+        record = replace(record, head=record.head - 1)
+    return StorageUnitOfWork(connection, record, row.clock if now is None else now, writing=writing)
 
 
 def following(earlier: StorageUnitOfWork, connection: Connection) -> StorageUnitOfWork:
-    """A writing one behind another in the same transaction, with the next revision."""
+    """Open the next writing unit of work of the same transaction, with the next revision."""
     return StorageUnitOfWork(connection, earlier.left, earlier.now, writing=True)
 
 
 def finish(connection: Connection, done: Sequence[StorageUnitOfWork]) -> bool:
-    """Write the change feed and the merchant's new revision, and tell other replicas; whether there
-    is something for watchers or the scheduler. `done` are the units of work of one transaction, in
-    their order."""
-    dialect, last, due_in = connection.dialect.name, done[-1], soonest(done)
-    if any(uow._advance for uow in done):
-        if not (len(done) == 1 and last._advanced):
-            head = given(merchant=last.merchant, head=last.answer_revision)
-            run(connection, _advancing(dialect), head | told(dialect, due_in))
-        rows = [row for uow in done for row in uow.changes]
-        insert_rows(
-            connection, schema.changes, rows, same={"merchant": last.merchant, "at": last.now}
-        )
-        return True
-    return due_in is not None
+    """Write the change feed and the merchant's new revision, and notify other replicas. Return
+    whether there is something for watchers or the scheduler. `done` are the units of work of one
+    transaction, in their order."""
+    dialect, first, last, due_in = connection.dialect.name, done[0], done[-1], soonest(done)
+    if last.answer_revision != first.revision:
+        head = params(merchant=last.merchant, head=last.answer_revision)
+        execute(connection, _SET_HEAD, head)
+    if last.answer_revision == first.merchants.head:
+        return due_in is not None
+    payload = notify_payload(dialect, due_in)
+    if rows := [row for uow in done for row in uow.changes]:
+        stamp = params(merchant=last.merchant, at=last.now)
+        execute(connection, _recording(dialect), stamp | batch_params(rows) | payload)
+    elif payload:
+        execute(connection, NOTIFY, payload)
+    return True
 
 
 def soonest(done: Iterable[StorageUnitOfWork]) -> int | None:
-    """In how many µs the scheduler has something to do because of one of them; None: it has not."""
+    """Return the delay in µs until the scheduler has work because of one of them, or None."""
     return min((uow.due_in for uow in done if uow.due_in is not None), default=None)

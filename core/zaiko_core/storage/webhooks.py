@@ -1,4 +1,4 @@
-"""Which notifications of platforms have come."""
+"""Which notifications of platforms have arrived."""
 
 from __future__ import annotations
 
@@ -17,24 +17,22 @@ _LONGEST = 200
 
 @lru_cache
 def _insert(dialect: str) -> Executable:
-    """Returns a row unless it is there."""
+    """Return the statement that inserts a row and returns it, unless it exists."""
     words: Any = postgresql if dialect == "postgresql" else sqlite
     table = schema.webhook_deliveries
     return words.insert(table).on_conflict_do_nothing().returning(table.c.at)  # type: ignore[no-any-return]
 
 
 class WebhookRows(Scope):
-    """See ports.Webhooks."""
+    """Notifications of platforms that have arrived."""
 
     def insert(self, shop: str, delivery: str) -> bool:
+        """Record that this notification has arrived. Return False if it had arrived before."""
         if len(delivery) > _LONGEST:
             delivery = hashlib.sha256(delivery.encode("utf-8", "replace")).hexdigest()
         values = {"merchant": self.merchant, "shop": shop, "delivery": delivery, "at": self.now}
-        return (
-            self.connection.execute(_insert(self.connection.dialect.name), values).one_or_none()
-            is not None
-        )
+        return self.execute(_insert(self.dialect), values).one_or_none() is not None
 
     def forget(self, *, older_than: int) -> None:
         table = schema.webhook_deliveries
-        self.connection.execute(delete(table).where(self.mine(table), table.c.at < older_than))
+        self.execute(delete(table).where(self.mine(table), table.c.at < older_than))

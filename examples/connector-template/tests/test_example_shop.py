@@ -94,7 +94,7 @@ async def test_the_catalogue_continues_after_any_page(
     assert rest == ["S2", "S3", "S4"]
 
 
-async def test_an_order_that_cannot_be_understood_is_told_and_hides_no_other(
+async def test_an_order_that_cannot_be_understood_is_reported_and_hides_no_other(
     connector: ExampleConnector, shop: ExampleSimulator, server: SimulatorServer
 ) -> None:
     shop.add_listings([NewListing("A", 10)])

@@ -14,7 +14,7 @@ def _at(hour: int, minute: int) -> FakeClock:
     return FakeClock(datetime(2026, 11, 23, hour, minute, tzinfo=UTC))
 
 
-def test_the_quota_begins_anew_with_the_clock_hour() -> None:
+def test_the_quota_begins_again_with_the_clock_hour() -> None:
     clock = _at(10, 59)
     budget = Budget(clock, per_hour=3, per_day=100)
     for _ in range(3):

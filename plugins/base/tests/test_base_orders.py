@@ -189,7 +189,7 @@ async def test_an_order_dated_in_the_future_hides_none_after_it(
     assert later in [order.external_id for order in orders]
 
 
-async def test_a_bad_order_is_told_and_hides_none(
+async def test_a_bad_order_is_reported_and_hides_none(
     connect: Open, shop: BaseSimulator, server: SimulatorServer, log: Any
 ) -> None:
     bad, good = shop.place_order({"A": 1}, days_ago=2), shop.place_order({"A": 1}, days_ago=1)
@@ -240,7 +240,7 @@ async def test_a_shop_without_orders_delivers_one_empty_page(connect: Open) -> N
     assert [list(page.orders) for page in pages] == [[]]
 
 
-async def test_a_cursor_that_is_not_understood_begins_anew(
+async def test_a_cursor_that_is_not_understood_begins_from_the_start(
     connect: Open, shop: BaseSimulator, log: Any
 ) -> None:
     key = shop.place_order({"A": 1}, days_ago=20)

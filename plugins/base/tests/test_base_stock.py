@@ -53,7 +53,7 @@ async def test_an_item_without_variations_is_set(connect: Open, shop: BaseSimula
 
 
 @pytest.mark.parametrize("listing", ["999", "70001-999", "70001-0"])
-async def test_what_is_not_there_any_more_is_gone(
+async def test_what_is_no_longer_there_is_gone(
     connect: Open, shop: BaseSimulator, listing: str
 ) -> None:
     shop.add_listings([NewListing("A", 3)])

@@ -145,7 +145,7 @@ async def test_a_failure_after_an_applied_batch_leaves_the_rest_unknown(server, 
 
 @pytest.mark.parametrize("status", [200, 422])
 @pytest.mark.parametrize("keys", ["missing", "present"])
-async def test_rows_are_told_apart_whatever_the_status_and_whichever_keys_are_there(
+async def test_rows_are_distinguished_whatever_the_status_and_whichever_keys_are_there(
     shop, connect, status, keys
 ):
     shop.switch("all_failed_status", status)

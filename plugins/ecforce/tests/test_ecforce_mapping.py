@@ -227,7 +227,7 @@ def test_a_deleted_stock_record_does_not_count():
     assert stock_item(read_document(body, what="stock").rows[0]) is None
 
 
-def test_a_stock_that_is_no_number_is_told_for_that_record_only():
+def test_a_stock_that_is_no_number_is_reported_for_that_record_only():
     body = _recorded("stock_items")
     body["data"][0]["attributes"]["stock"] = "many"
     item = stock_item(read_document(body, what="stock").rows[0])
@@ -239,7 +239,7 @@ def test_a_stock_that_is_no_number_is_told_for_that_record_only():
     )
 
 
-def test_a_recorded_write_reply_tells_the_refused_row_from_the_accepted_one():
+def test_a_recorded_write_reply_distinguishes_the_refused_row_from_the_accepted_one():
     reply = read_write_reply(_recorded("stock_write"))
 
     assert reply.tells_of_rows
@@ -315,7 +315,7 @@ def test_what_is_read_back_says_whether_the_write_was_applied(expected, written,
         ({"per": 0}, 2, 1, True),
     ],
 )
-def test_the_end_of_a_list_is_told_by_its_pages_or_by_a_page_that_is_not_full(
+def test_the_end_of_a_list_is_reported_by_its_pages_or_by_a_page_that_is_not_full(
     meta, rows, page, last
 ):
     data = [{"id": str(number)} for number in range(rows)]

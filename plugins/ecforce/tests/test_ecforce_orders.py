@@ -219,9 +219,9 @@ async def test_a_state_of_the_shops_own_stays_open_and_is_put_before_a_person(sh
     assert known[0].state_known
 
 
-@pytest.mark.parametrize("tells", [True, False])
-async def test_a_deleted_order_is_found_by_its_mark_or_by_hiding(shop, connect, tells):
-    shop.switch("deleted_at_on_orders", tells)
+@pytest.mark.parametrize("flagged", [True, False])
+async def test_a_deleted_order_is_found_by_its_mark_or_by_hiding(shop, connect, flagged):
+    shop.switch("deleted_at_on_orders", flagged)
     deleted, cancelled = shop.place_order({"A": 1}), shop.place_order({"A": 1})
     shop.delete_order(deleted)
     shop.cancel_order(cancelled, restock=True)
@@ -232,7 +232,7 @@ async def test_a_deleted_order_is_found_by_its_mark_or_by_hiding(shop, connect, 
         deleted: OrderState.DELETED,
         cancelled: OrderState.CANCELLED,
     }
-    assert shop.counters()["list_orders"] == (1 if tells else 2)
+    assert shop.counters()["list_orders"] == (1 if flagged else 2)
 
 
 async def test_a_shop_that_ignores_the_id_filter_makes_no_order_deleted(shop, connect):
@@ -248,7 +248,7 @@ async def test_a_shop_that_ignores_the_id_filter_makes_no_order_deleted(shop, co
 
 
 @pytest.mark.parametrize("filters", ["ignored", "all"])
-async def test_reading_by_id_tells_deleted_from_vanished(shop, connect, filters):
+async def test_reading_by_id_distinguishes_deleted_from_vanished(shop, connect, filters):
     shop.switch("unknown_filters", filters)
     shop.switch("deleted_at_on_orders", True)
     open_, deleted = shop.place_order({"A": 1}), shop.place_order({"A": 1})

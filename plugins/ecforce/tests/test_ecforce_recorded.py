@@ -1,5 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
-form."""
+"""The connector understands every recorded body as exactly what it says, and the simulator's
+replies have the same form."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from zaiko_sdk import (
     WriteOutcome,
 )
 from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.kept_log import KeptLog
 from zaiko_sdk.testing.shapes import differences, recorded
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 
@@ -42,14 +43,6 @@ pytestmark = pytest.mark.anyio
 
 BODIES = recorded(Path(__file__).parent / "data" / "recorded")
 SERUM = ListingRef("SERUM-30")
-
-
-class Quiet:
-    """A log for whom nothing is worth keeping."""
-
-    def debug(self, event: str, **fields: Any) -> None: ...
-
-    info = warning = error = debug
 
 
 class Played:
@@ -63,7 +56,7 @@ class Played:
         transport = httpx.MockTransport(self._answer)
         clock = FakeClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
         context = ShopContext(
-            "s", clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
+            "s", clock, KeptLog(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
         )
         given = {
             "origin": "https://shop.example",
@@ -105,7 +98,7 @@ async def test_the_recorded_orders_are_understood() -> None:
         ("orders_own_state", OrderState.OPEN, False, 0),
     ],
 )
-async def test_each_recorded_state_is_told(
+async def test_each_recorded_state_is_reported(
     body: str, state: OrderState, known: bool, fulfilled: int
 ) -> None:
     (order,) = await Played({"GET orders": body}).connector.read_orders(["31005"])
@@ -114,7 +107,7 @@ async def test_each_recorded_state_is_told(
 
 
 async def test_the_recorded_single_order_is_the_way_round_a_list_that_ignores_its_filter() -> None:
-    # The list tells 31005, which is not what was asked for, so the order is asked for alone.
+    # The list returns 31005, which was not asked for, so the order is read alone.
     played = Played({"GET orders": "orders", "GET 31006": "order_missing", "GET 31007": "order"})
 
     orders = await played.connector.read_orders(["31006", "31007"])

@@ -151,7 +151,7 @@ async def test_listings_warn_of_what_a_person_should_know_before_linking(
     assert listings["PLAIN"].barcode == ""
 
 
-async def test_a_variant_is_told_apart_by_its_options_and_grouped_by_its_product(
+async def test_a_variant_is_distinguished_by_its_options_and_grouped_by_its_product(
     shop: EcforceSimulator, connect
 ):
     shop.add_listings(
@@ -231,7 +231,7 @@ async def test_an_sku_that_comes_again_on_a_later_page_is_known_as_double_at_onc
     ]
 
     assert ListingWarning.DUPLICATE_SKU in pages[0]["TWICE"]
-    # Without stock records nothing tells before the second variant is seen.
+    # Without stock records nothing shows it before the second variant is seen.
     assert ListingWarning.DUPLICATE_SKU not in pages[0]["UNSTOCKED"]
     assert ListingWarning.DUPLICATE_SKU in pages[-1]["UNSTOCKED"]
 

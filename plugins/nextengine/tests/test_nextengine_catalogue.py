@@ -52,7 +52,9 @@ async def test_goods_are_listed_with_what_is_free(connect: Open, shop: NextEngin
     ]
 
 
-async def test_what_a_person_should_know_is_told(connect: Open, shop: NextEngineSimulator) -> None:
+async def test_what_a_person_should_know_is_reported(
+    connect: Open, shop: NextEngineSimulator
+) -> None:
     shop.add_listings(
         [
             NewListing("hidden", extra={"visible": False}),

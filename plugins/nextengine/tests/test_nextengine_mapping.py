@@ -221,7 +221,7 @@ def test_a_complaint_is_about_the_code_that_it_names_as_a_whole(
         '{"changed":99999999999999}',
     ],
 )
-def test_a_cursor_that_cannot_be_understood_is_told_from_the_beginning(text: str) -> None:
+def test_a_cursor_that_cannot_be_understood_means_the_beginning(text: str) -> None:
     assert read_cursor(text) is None
 
 

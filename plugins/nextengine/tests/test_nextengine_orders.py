@@ -347,7 +347,7 @@ async def test_many_chosen_orders_cost_one_call(
     assert stocked.counters()["rows"] == 1
 
 
-async def test_a_cursor_of_an_older_version_begins_anew(
+async def test_a_cursor_of_an_older_version_begins_from_the_start(
     connect: Open, stocked: NextEngineSimulator, log: object
 ) -> None:
     order = stocked.place_order({"A": 1})

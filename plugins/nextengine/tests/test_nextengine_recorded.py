@@ -1,5 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
-form."""
+"""The connector understands every recorded body as exactly what it says, and the simulator's
+replies have the same form."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ from zaiko_sdk import (
     WriteOutcome,
 )
 from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.kept_log import KeptLog
 from zaiko_sdk.testing.shapes import differences, recorded
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 
@@ -51,14 +52,6 @@ pytestmark = pytest.mark.anyio
 
 BODIES = recorded(Path(__file__).parent / "data" / "recorded")
 TOWEL = ListingRef("towel-wm")
-
-
-class Quiet:
-    """A log for whom nothing is worth keeping."""
-
-    def debug(self, event: str, **fields: Any) -> None: ...
-
-    info = warning = error = debug
 
 
 class Played:
@@ -77,7 +70,7 @@ class Played:
         context = ShopContext(
             "s",
             clock,
-            Quiet(),
+            KeptLog(),
             lambda: httpx.AsyncClient(transport=transport),
             lambda: "id",
             self.state,

@@ -173,7 +173,7 @@ async def test_an_upload_without_a_queue_is_left_open(
 
 
 @pytest.mark.anyio
-async def test_check_lets_an_overload_pass_and_tells_a_missing_permission(
+async def test_check_lets_an_overload_pass_and_reports_a_missing_permission(
     connect: Open, server: SimulatorServer
 ) -> None:
     server.inject(

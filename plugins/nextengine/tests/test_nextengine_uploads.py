@@ -143,7 +143,7 @@ async def test_a_refused_line_whose_listing_is_there_says_the_platforms_words(
     assert results["A"].error.platform_message == "A: 在庫管理しない商品です"
 
 
-async def test_an_outcome_that_cannot_be_read_back_is_still_told(
+async def test_an_outcome_that_cannot_be_read_back_is_still_reported(
     connect: Open, stocked: NextEngineSimulator, server: SimulatorServer
 ) -> None:
     stocked.remove_listing("A")

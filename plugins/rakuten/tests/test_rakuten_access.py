@@ -110,7 +110,7 @@ async def test_a_key_that_worked_and_is_refused_is_rejected(
         await connector.read_inventory([TEA])
 
 
-async def test_a_function_that_is_not_enabled_is_told_apart_from_a_dead_key(
+async def test_a_function_that_is_not_enabled_is_distinguished_from_a_dead_key(
     connector: RakutenConnector, shop: RakutenSimulator
 ) -> None:
     shop.switch("disabled_functions", ["inventories.bulk.get"])
@@ -119,7 +119,7 @@ async def test_a_function_that_is_not_enabled_is_told_apart_from_a_dead_key(
         await connector.read_inventory([TEA])
 
 
-async def test_it_is_told_apart_without_the_licence_function_too(
+async def test_it_is_distinguished_without_the_licence_function_too(
     connector: RakutenConnector, shop: RakutenSimulator
 ) -> None:
     shop.switch("disabled_functions", ["inventories.bulk.get", "licence.expiryDate"])
@@ -140,7 +140,7 @@ async def test_check_finds_a_good_shop_connected(connector: RakutenConnector) ->
     ("days", "level"),
     [(20, FindingLevel.OK), (14, FindingLevel.WARNING), (0.5, FindingLevel.WARNING)],
 )
-async def test_check_tells_how_long_the_licence_key_lives(
+async def test_check_reports_how_long_the_licence_key_lives(
     connector: RakutenConnector, shop: RakutenSimulator, days: float, level: FindingLevel
 ) -> None:
     shop.switch("license_days_left", days + 0.01)

@@ -1,5 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
-form."""
+"""The connector understands every recorded body as exactly what it says, and the simulator's
+replies have the same form."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ from zaiko_sdk import (
     WriteOutcome,
 )
 from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.kept_log import KeptLog
 from zaiko_sdk.testing.shapes import differences, recorded
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 
@@ -50,14 +51,6 @@ BODIES = recorded(Path(__file__).parent / "data" / "recorded")
 TEA, LARGE = ListingRef("tea-001/tea-001-100"), ListingRef("tea-001/tea-001-300")
 NUMBER = "987001-20261120-0412300077"
 KEYS = {"service_secret": "SP987001_aaaaaaaaaaaaaaaa", "license_key": "SL987001_bbbbbbbbbbbbbbbb"}
-
-
-class Quiet:
-    """A log for whom nothing is worth keeping."""
-
-    def debug(self, event: str, **fields: Any) -> None: ...
-
-    info = warning = error = debug
 
 
 class Played:
@@ -75,7 +68,7 @@ class Played:
         self.context = ShopContext(
             "s",
             FakeClock(now),
-            Quiet(),
+            KeptLog(),
             lambda: httpx.AsyncClient(transport=transport),
             lambda: "00000000-0000-4000-8000-000000000000",
         )

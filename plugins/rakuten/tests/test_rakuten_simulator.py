@@ -193,7 +193,7 @@ def test_a_search_spans_63_days_at_most(rms: httpx.Client, days: int, good: bool
     ) is good
 
 
-def test_a_search_without_hits_tells_nulls(rms: httpx.Client) -> None:
+def test_a_search_without_hits_returns_nulls(rms: httpx.Client) -> None:
     body = rms.post("/es/2.0/order/searchOrder", json=search_body()).json()
 
     assert body["PaginationResponseModel"] == {
@@ -226,7 +226,7 @@ def test_get_order_wants_a_known_version(
     assert rms.post("/es/2.0/order/getOrder/", json=body).status_code == status
 
 
-def test_the_purchased_item_api_tells_nothing_of_the_buyer(
+def test_the_purchased_item_api_shows_nothing_of_the_buyer(
     rms: httpx.Client, shop: RakutenSimulator
 ) -> None:
     number = shop.place_order({"TEA-100": 1})

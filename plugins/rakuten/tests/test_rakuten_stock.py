@@ -229,7 +229,7 @@ async def test_an_oversold_sku_is_stale_and_the_rest_is_applied_exactly_once(
 
 
 @pytest.mark.parametrize("named", [True, False])
-async def test_a_stock_row_that_has_gone_is_registered_anew_only_if_the_sku_exists(
+async def test_a_stock_row_that_has_gone_is_registered_again_only_if_the_sku_exists(
     connector: RakutenConnector, shop: RakutenSimulator, ref: Ref, named: bool
 ) -> None:
     shop.switch("property_path", named)
@@ -458,7 +458,7 @@ async def test_maintenance_is_ridden_out_with_a_long_wait(
     assert shop.stock()["TEA-100"] == 10
 
 
-async def test_a_shop_that_has_not_been_migrated_is_told_so(
+async def test_a_shop_that_has_not_been_migrated_gets_a_finding(
     connector: RakutenConnector, shop: RakutenSimulator, ref: Ref
 ) -> None:
     shop.switch("migrated", False)

@@ -150,7 +150,7 @@ async def test_a_code_that_two_variants_carry_is_warned_about(open_bench: Open, 
     assert warned == [("A", True), ("A", True), ("B", False), ("", False), ("", False)]
 
 
-async def test_rows_that_come_twice_while_paging_are_told_twice_and_none_is_lost(
+async def test_rows_that_come_twice_while_paging_are_delivered_twice_and_none_is_lost(
     open_bench: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue, "LISTINGS_PAGE", 2)

@@ -1,4 +1,4 @@
-"""What `check` tells the merchant."""
+"""What `check` reports to the merchant."""
 
 from __future__ import annotations
 

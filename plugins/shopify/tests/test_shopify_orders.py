@@ -277,7 +277,7 @@ async def test_a_change_without_an_order_id_never_stops_the_page(
         ),
     ],
 )
-async def test_an_order_that_cannot_be_understood_is_told_without_guessed_lines(
+async def test_an_order_that_cannot_be_understood_is_reported_without_guessed_lines(
     open_bench: Open, monkeypatch: pytest.MonkeyPatch, broken: Callable[[dict[str, Any]], None]
 ) -> None:
     async with open_bench({"A": 9}) as bench:
@@ -311,7 +311,7 @@ async def test_an_order_that_the_host_has_is_not_read_again(open_bench: Open) ->
         cursor = await taken(bench, cursor, [placed[1]])
 
 
-async def test_two_changes_within_one_second_are_both_told(open_bench: Open) -> None:
+async def test_two_changes_within_one_second_are_both_delivered(open_bench: Open) -> None:
     async with open_bench({"A": 99}) as bench:
         placed = bench.sim.place_order({"A": 1})
         cursor = await taken(bench, None, [placed])
@@ -325,7 +325,7 @@ async def test_two_changes_within_one_second_are_both_told(open_bench: Open) -> 
         assert (reading.version, counts(reading)) == (version, [(2, 0, 0)])
 
 
-async def test_orders_of_a_page_that_the_host_did_not_take_are_told_again(
+async def test_orders_of_a_page_that_the_host_did_not_take_are_delivered_again(
     open_bench: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "CHANGES_PAGE", 2)

@@ -1,5 +1,5 @@
-"""Every recorded body is understood as exactly what it says, and the simulator speaks in the same
-form."""
+"""The connector understands every recorded body as exactly what it says, and the simulator's
+replies have the same form."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from zaiko_sdk import (
     WriteResult,
 )
 from zaiko_sdk.testing.clock import FakeClock
+from zaiko_sdk.testing.kept_log import KeptLog
 from zaiko_sdk.testing.shapes import differences, recorded
 from zaiko_sdk.testing.simulator import NewListing, SimulatorServer
 from zaiko_shopify.connector import ShopifyConnector
@@ -69,14 +70,6 @@ GONE = ListingRef(
 CLIENT_KEYS = {"client_id": "c", "client_secret": "shpss_1"}
 
 
-class Quiet:
-    """A log for whom nothing is worth keeping."""
-
-    def debug(self, event: str, **fields: Any) -> None: ...
-
-    info = warning = error = debug
-
-
 class Played:
     """A connector to a shop that answers each operation with a recorded body; the last one of an
     operation is repeated."""
@@ -89,7 +82,7 @@ class Played:
         self.clock = FakeClock()
         transport = httpx.MockTransport(self._answer)
         context = ShopContext(
-            "s", self.clock, Quiet(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
+            "s", self.clock, KeptLog(), lambda: httpx.AsyncClient(transport=transport), lambda: "id"
         )
         given = {"shop": "example.myshopify.com", **(settings or {"access_token": "shpat_1"})}
         self.connector = ShopifyConnector(context, ShopifySettings(**given))

@@ -39,7 +39,7 @@ def test_empty_text_is_no_choice() -> None:
         ({"shop": "example.com"}, "myshopify.com"),
         ({"shop": "evil.example/.myshopify.com"}, "myshopify.com"),
         ({"location": "Osaka"}, "number at the end"),
-        ({"origin": "ftp://x"}, "http:// or https://"),
+        ({"origin": "ftp://x"}, "begins with https://"),
         ({"origin": "https://x.example/admin"}, "without a path"),
         ({"origin": "http://x.example"}, "because the token is sent to it"),
         ({"access_token": "shpat 1"}, "copy it again"),

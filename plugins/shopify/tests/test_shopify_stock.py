@@ -161,7 +161,7 @@ async def test_a_request_that_failed_before_it_was_applied_is_repeated(
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.REFUSE_AFTER, FaultKind.DROP])
-async def test_an_outcome_that_stays_unknown_is_told_after_a_bounded_number_of_tries(
+async def test_an_outcome_that_stays_unknown_is_reported_after_a_bounded_number_of_tries(
     open_bench: Open, kind: FaultKind
 ) -> None:
     async with open_bench({"A": 5}) as bench:
@@ -259,7 +259,7 @@ async def test_one_bad_item_is_refused_alone(open_bench: Open) -> None:
         assert bench.sim.stock()["A"] == 9
 
 
-async def test_a_listing_that_is_gone_is_told_when_read(open_bench: Open) -> None:
+async def test_a_listing_that_is_gone_is_reported_when_read(open_bench: Open) -> None:
     async with open_bench({"A": 5}) as bench:
         known = await refs(bench)
         bench.sim.shop.delete_variant(bench.sim.shop.by_sku("A"))

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zaiko_core.app import tokens
 from zaiko_core.app.records import TokenRecord
@@ -17,7 +17,9 @@ from zaiko_core.domain.errors import TokenInvalid, TokenMissing, Unavailable
 from zaiko_server.refusals import TooManyGuesses
 from zaiko_server.security.buckets import Buckets
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from zaiko_core.storage.tokens import TokenRows
+    from zaiko_core.storage.transactions import Door
 
 FRESH = 15.0
 """Seconds for which a token that was read is cached. A stream checks its token as often, and may
@@ -27,12 +29,6 @@ _KEPT = 10_000
 _USE_NOTED = 3600 * 1_000_000
 _FAILURES = 20.0
 _SCHEME = "bearer "
-
-
-class Store(Protocol):
-    """Where tokens are (zaiko_core.storage.engine.Database)."""
-
-    async def tokens(self, work: Callable[[Any], T], *, writing: bool = False) -> T: ...
 
 
 class Authority(Protocol):
@@ -62,9 +58,13 @@ class TokenAuthority:
     `clock` is monotonic, in seconds."""
 
     def __init__(
-        self, store: Store, *, now: Callable[[], int], clock: Callable[[], float] = time.monotonic
+        self,
+        rows: Door[TokenRows],
+        *,
+        now: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._now, self._clock = store, now, clock
+        self._rows, self._now, self._clock = rows, now, clock
         self._read: OrderedDict[tuple[str, ...], _Read] = OrderedDict()
         self._used: OrderedDict[str, int] = OrderedDict()
         self._failures = Buckets(rate=_FAILURES, burst=_FAILURES, clock=clock, error=TooManyGuesses)
@@ -101,14 +101,14 @@ class TokenAuthority:
             self._failures.check(host)
         kind, *values = key
 
-        def find(rows: Any) -> tuple[TokenRecord, ...]:
+        def find(rows: TokenRows) -> tuple[TokenRecord, ...]:
             if kind == "certificate":
                 return tuple(rows.of_certificates(values))
             record = rows.get(values[0])
             return () if record is None else (record,)
 
         began = self._clock()
-        read = _Read(await self._store.tokens(find), began)
+        read = _Read(await self._rows.read(find), began)
         if not read.records:
             # Not cached: a token must work as soon as it is created.
             self._failures.take(host)
@@ -128,7 +128,7 @@ class TokenAuthority:
         while len(self._used) > _KEPT:
             self._used.popitem(last=False)
         with contextlib.suppress(Unavailable):  # only informs people; a failed note refuses no call
-            await self._store.tokens(lambda rows: rows.used(token), writing=True)
+            await self._rows.write(lambda rows: rows.used(token))
 
 
 def _bearer(context: Any) -> str | None:

@@ -12,9 +12,10 @@ from zaiko_core.domain.errors import ServiceError
 def indexed(
     items: Sequence[Sequence[str]],
 ) -> Iterator[Callable[[int], AbstractContextManager[None]]]:
-    """Inside, a refusal that names something (in full, or by its id under the word of its kind)
-    gets the index of the first item that has it. `items` are the names that each item has. What is
-    yielded marks work on one item, whose refusals get its index."""
+    """Add the index of the item to an error that the block raises. An error that names something,
+    in full or by its id under the word of its kind, gets the index of the first item with that
+    name. `items` are the names of each item. What is yielded marks work on one item, whose errors
+    get its index."""
     try:
         yield _at
     except ServiceError as refusal:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from zaiko.v1 import link_pb2, link_service_pb2_grpc
 from zaiko.v1 import link_service_pb2 as pb
 from zaiko_core.app import links, operations, shops
 from zaiko_core.app.bulk_link import BulkLinkOrder
 from zaiko_core.app.links import LinkDraft
-from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.ports import Mergeable, UnitOfWork
 from zaiko_core.app.records import LinkRecord, LinkState
 from zaiko_core.domain.errors import (
     ConnectorCannotSetInventory,
@@ -137,7 +137,7 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
     async def GetLink(self, request: pb.GetLinkRequest, context: Context) -> pb.GetLinkResponse:
         merchant, shop, listing = names.LINK.ids(request.name)
-        reply = await self._calls.look(merchant, self._replies, (shop, listing))
+        reply = await self._calls.read(merchant, Mergeable(self._replies, (shop, listing)))
         if reply is None:
             raise NotFound(f"merchants/{merchant}/shops/{shop}/links/{listing}")
         return reply
@@ -146,29 +146,24 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         self, request: pb.ListLinksRequest, context: Context
     ) -> pb.ListLinksResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         enabled = wanted.sync_enabled if wanted.HasField("sync_enabled") else None
 
-        def work(uow: UnitOfWork) -> pb.ListLinksResponse:
-            rows = uow.links.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListLinksResponse,
+            lambda uow, position: uow.links.page(
                 position.page,
                 shop="" if shop == names.ANY else shops.get(uow, shop).shop,
                 products=[names.PRODUCT.ids(wanted.product)[1]] if wanted.product else [],
                 states=states_of(wanted.states),
                 sync_enabled=enabled,
-            )
-            cut = self._calls.pages.cut(
-                position,
-                rows,
-                lambda row: (row.shop, row.listing),
-                self._shown(uow, rows),
-                uow.revision,
-            )
-            return pb.ListLinksResponse(
-                links=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.shop, row.listing),
+            messages=lambda uow, found: self._shown(uow, found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def BulkLink(self, request: pb.BulkLinkRequest, context: Context) -> pb.BulkLinkResponse:
         merchant, shop = names.SHOP.ids(request.parent)
@@ -184,8 +179,8 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
         return await self._calls.write(context, merchant, request, pb.BulkLinkResponse, work)
 
     def _replies(
-        self, uow: UnitOfWork, keys: Collection[tuple[str, str]]
-    ) -> dict[tuple[str, str], pb.GetLinkResponse]:
+        self, uow: UnitOfWork, keys: Sequence[tuple[str, str]]
+    ) -> list[pb.GetLinkResponse | None]:
         by_shop: dict[str, list[str]] = defaultdict(list)
         for shop, listing in keys:
             by_shop[shop].append(listing)
@@ -195,24 +190,25 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
             for record in uow.links.get(shop, wanted).values()
         ]
         shown = zip(records, self._shown(uow, records), strict=True)
-        return {
+        replies = {
             (record.shop, record.listing): pb.GetLinkResponse(link=link, revision=uow.revision)
             for record, link in shown
         }
+        return [replies.get(key) for key in keys]
 
     def _shown(self, uow: UnitOfWork, records: Sequence[LinkRecord]) -> list[link_pb2.Link]:
         return views.links(uow, records, self._can_sync)
 
 
 def states_of(states: Sequence[link_pb2.LinkStatus.State.ValueType]) -> list[LinkState]:
-    """A filter on states."""
+    """Return the states of a filter."""
     return [
         LinkState(link_pb2.LinkStatus.State.Name(state).removeprefix("STATE_")) for state in states
     ]
 
 
 def _named_by(merchant: str, draft: LinkDraft) -> list[str]:
-    """What a refusal of this link may name."""
+    """Return the names that an error about this link may have."""
     own = [
         names.LISTING(merchant, draft.shop, draft.listing),
         names.LINK(merchant, draft.shop, draft.listing),
@@ -222,8 +218,8 @@ def _named_by(merchant: str, draft: LinkDraft) -> list[str]:
 
 
 def _point_at_sync(uow: UnitOfWork, refusal: ServiceError, drafts: Sequence[LinkDraft]) -> None:
-    """Sync cannot be enabled: on the first link that asks for it, of the connector that the refusal
-    names."""
+    """Add an index to an error that says why sync cannot be enabled: that of the first link that
+    asks for it, of the connector that the error names."""
     connector = refusal.metadata.get("connector")
     owners = uow.shops.get({draft.shop for draft in drafts})
     for index, draft in enumerate(drafts):

@@ -34,7 +34,7 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
                 merchant=merchants.merchant(uow.merchants), revision=uow.answer_revision
             )
 
-        return await self._calls.found(context, draft, request, pb.CreateMerchantResponse, work)
+        return await self._calls.create(context, draft, request, pb.CreateMerchantResponse, work)
 
     async def GetMerchant(
         self, request: pb.GetMerchantRequest, context: Context
@@ -48,7 +48,7 @@ class MerchantServicer(merchant_service_pb2_grpc.MerchantServiceServicer):
     ) -> pb.ListMerchantsResponse:
         by = caller()
         position = self._calls.pages.begin(f"caller {by.id}", request)
-        rows = await self._calls.directory(
+        rows = await self._calls.engine.db.directory.read(
             lambda directory: directory.page(position.page, among=by.merchants)
         )
         cut = self._calls.pages.cut(

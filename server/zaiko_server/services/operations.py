@@ -48,7 +48,7 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
         self, request: pb.ListOperationsRequest, context: Context
     ) -> pb.ListOperationsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         kinds = {
             operation_pb2.Operation.Kind.Name(kind).removeprefix("KIND_") for kind in wanted.kinds
         }
@@ -57,17 +57,15 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
             for state in wanted.states
         }
 
-        def work(uow: UnitOfWork) -> pb.ListOperationsResponse:
-            rows = uow.operations.page(position.page, kinds=kinds, states=states)
-            messages = (operation(merchant, row, rows=False) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.operation,), messages, uow.revision
-            )
-            return pb.ListOperationsResponse(
-                operations=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListOperationsResponse,
+            lambda uow, position: uow.operations.page(position.page, kinds=kinds, states=states),
+            key=lambda row: (row.operation,),
+            messages=lambda uow, found: (operation(merchant, row, rows=False) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def CancelOperation(
         self, request: pb.CancelOperationRequest, context: Context

@@ -18,6 +18,7 @@ from zaiko_core.domain.suspicion import SuspectPolicy, suspicions
 from zaiko_server import etags, names, views
 from zaiko_server.convert import orders as order_messages
 from zaiko_server.convert.shops import policy_of
+from zaiko_server.pages import PagePosition
 from zaiko_server.services.calls import Calls, Context
 
 R = TypeVar("R", bound=Message)
@@ -46,39 +47,37 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
         self, request: pb.ListOrdersRequest, context: Context
     ) -> pb.ListOrdersResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         states = [
             order_pb2.Order.State.Name(state).removeprefix("STATE_") for state in wanted.states
         ]
 
-        def work(uow: UnitOfWork) -> pb.ListOrdersResponse:
+        def rows(uow: UnitOfWork, position: PagePosition) -> Sequence[StoredOrder]:
             one = "" if shop == names.ANY else shops.get(uow, shop).shop
-            if wanted.external_ids:
-                after = position.after[1] if position.after else ""
-                found = _stored(
-                    uow, shop, sorted(order for order in set(wanted.external_ids) if order > after)
-                )
-                policy = shops.get(uow, shop).suspect_policy
-                rows = [row for row in found if _matches(row, wanted, policy, uow.now)][
-                    : position.size + 1
-                ]
-            else:
-                rows = uow.orders.page(
+            if not wanted.external_ids:
+                return uow.orders.page(
                     position.page,
                     shop=one,
                     states=states,
                     suspect=wanted.suspect,
                     uncounted=wanted.unlinked,
                 )
-            messages = views.orders(uow, rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.shop, row.record.order), messages, uow.revision
-            )
-            return pb.ListOrdersResponse(
-                orders=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
+            after = position.after[1] if position.after else ""
+            ids = sorted(order for order in set(wanted.external_ids) if order > after)
+            policy = shops.get(uow, shop).suspect_policy
+            stored = _stored(uow, shop, ids)
+            matching = [row for row in stored if _matches(row, wanted, policy, uow.now)]
+            return matching[: position.page.size]
 
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListOrdersResponse,
+            rows,
+            key=lambda row: (row.shop, row.record.order),
+            messages=lambda uow, found: views.orders(uow, found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def ReleaseOrder(
         self, request: pb.ReleaseOrderRequest, context: Context
@@ -119,7 +118,7 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
 
 
 def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrder]:
-    """Orders by the platform's ids, in the same order; those that there are."""
+    """Return the orders that exist, by the platform's ids, in the same order."""
     found = uow.orders.stored(shop, orders)
     return [found[order] for order in orders if order in found]
 
@@ -127,7 +126,7 @@ def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrd
 def _matches(
     row: StoredOrder, wanted: pb.ListOrdersRequest.Filter, policy: SuspectPolicy, now: int
 ) -> bool:
-    """The filter of the store, for rows that were not read through it."""
+    """Return whether a row that was not read through the store's filter passes it."""
     state = order_pb2.Order.State.Value(f"STATE_{row.record.state.value}")
     return (
         (not wanted.states or state in wanted.states)

@@ -15,6 +15,7 @@ from zaiko_core.app.records import ProductRecord
 from zaiko_server import etags, names, pages
 from zaiko_server.convert import products
 from zaiko_server.masks import mask_of
+from zaiko_server.pages import PagePosition
 from zaiko_server.services.calls import Calls, Context
 
 
@@ -112,13 +113,13 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
         self, request: pb.ListProductsRequest, context: Context
     ) -> pb.ListProductsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         states = set(wanted.states)
         archived = None if len(states) != 1 else states == {product_pb2.Product.STATE_ARCHIVED}
 
-        def work(uow: UnitOfWork) -> pb.ListProductsResponse:
-            # SQLite's LIKE ignores case, the contract does not.
-            rows = pages.collect(
+        def rows(uow: UnitOfWork, position: PagePosition) -> Sequence[ProductRecord]:
+            # SQLite's LIKE ignores case; the contract does not.
+            return pages.collect(
                 position,
                 lambda page: uow.products.page(
                     page, codes=list(wanted.codes), prefix=wanted.query, archived=archived
@@ -126,15 +127,16 @@ class ProductServicer(product_service_pb2_grpc.ProductServiceServicer):
                 lambda row: (row.product,),
                 lambda row: row.code.startswith(wanted.query),
             )
-            messages = (products.product(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.product,), messages, uow.revision
-            )
-            return pb.ListProductsResponse(
-                products=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
 
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListProductsResponse,
+            rows,
+            key=lambda row: (row.product,),
+            messages=lambda uow, found: (products.product(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     def _drafts(self, requests: Sequence[pb.CreateProductRequest]) -> list[ProductRecord]:
         return [

@@ -52,7 +52,7 @@ class ReceivingServicer(receiving_service_pb2_grpc.ReceivingServiceServicer):
         self, request: pb.ListAdditionsRequest, context: Context
     ) -> pb.ListAdditionsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         product = names.PRODUCT.ids(wanted.product)[1] if wanted.product else ""
         shop = names.SHOP.ids(wanted.shop)[1] if wanted.shop else ""
         states = [
@@ -61,17 +61,17 @@ class ReceivingServicer(receiving_service_pb2_grpc.ReceivingServiceServicer):
             if state
         ]
 
-        def work(uow: UnitOfWork) -> pb.ListAdditionsResponse:
-            rows = uow.additions.page(position.page, product=product, shop=shop, states=states)
-            messages = views.additions(uow, rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.created_at, row.addition), messages, uow.revision
-            )
-            return pb.ListAdditionsResponse(
-                additions=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListAdditionsResponse,
+            lambda uow, position: uow.additions.page(
+                position.page, product=product, shop=shop, states=states
+            ),
+            key=lambda row: (row.created_at, row.addition),
+            messages=lambda uow, found: views.additions(uow, found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def ResolveAddition(
         self, request: pb.ResolveAdditionRequest, context: Context

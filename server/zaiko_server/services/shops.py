@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from zaiko.v1 import shop_pb2, shop_service_pb2_grpc
 from zaiko.v1 import shop_service_pb2 as pb
 from zaiko_core.app import operations, shops
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import LinkState, ShopRecord
+from zaiko_core.app.records import LinkState, ListingRecord, ShopRecord
 from zaiko_core.domain.errors import PlatformUnavailable, SecretKeyMissing
 from zaiko_core.sync.guard import ConnectorBug
 from zaiko_sdk import ConnectorError, ConnectorType, Finding, FindingLevel, Retry
@@ -20,6 +20,7 @@ from zaiko_sdk import ConnectorError, ConnectorType, Finding, FindingLevel, Retr
 from zaiko_server import etags, masks, names, pages, settings, views
 from zaiko_server.convert import shops as messages
 from zaiko_server.convert.operations import operation
+from zaiko_server.pages import PagePosition
 from zaiko_server.refusals import ConnectorContractBroken
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.times import span_of
@@ -98,19 +99,18 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         self, request: pb.ListShopsRequest, context: Context
     ) -> pb.ListShopsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position = self._calls.pages.begin(merchant, request)
 
-        def work(uow: UnitOfWork) -> pb.ListShopsResponse:
-            rows = uow.shops.page(position.page)
-            shown = views.shops(uow, rows, self._calls.engine.can_sync, self._secret_names)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.shop,), shown, uow.revision
-            )
-            return pb.ListShopsResponse(
-                shops=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListShopsResponse,
+            lambda uow, position: uow.shops.page(position.page),
+            key=lambda row: (row.shop,),
+            messages=lambda uow, found: views.shops(
+                uow, found, self._calls.engine.can_sync, self._secret_names
+            ),
+        )
+        return await self._calls.read(merchant, query)
 
     async def CheckShop(
         self, request: pb.CheckShopRequest, context: Context
@@ -144,11 +144,11 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         self, request: pb.ListListingsRequest, context: Context
     ) -> pb.ListListingsResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         linked = wanted.linked if wanted.HasField("linked") else None
         vanished = wanted.vanished if wanted.HasField("vanished") else None
 
-        def work(uow: UnitOfWork) -> pb.ListListingsResponse:
+        def rows(uow: UnitOfWork, position: PagePosition) -> Sequence[ListingRecord]:
             one = "" if shop == names.ANY else shops.get(uow, shop).shop
             alive: dict[str, bool] = {}
 
@@ -157,49 +157,48 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
                     alive[owner] = owner in uow.shops.get([owner])
                 return alive[owner]
 
-            rows = pages.collect(
+            return pages.collect(
                 position,
                 lambda page: uow.listings.page(
                     page, shop=one, linked=linked, sku=wanted.query, vanished=vanished
                 ),
                 lambda row: (row.shop, row.listing),
-                # SQLite's LIKE ignores case, the contract does not.
+                # SQLite's LIKE ignores case; the contract does not.
                 lambda row: is_alive(row.shop) and row.sku.startswith(wanted.query),
             )
-            shown = views.listings(uow, rows, self._calls.engine.can_sync)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.shop, row.listing), shown, uow.revision
-            )
-            return pb.ListListingsResponse(
-                listings=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
 
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListListingsResponse,
+            rows,
+            key=lambda row: (row.shop, row.listing),
+            messages=lambda uow, found: views.listings(uow, found, self._calls.engine.can_sync),
+        )
+        return await self._calls.read(merchant, query)
 
     async def ListShadowDifferences(
         self, request: pb.ListShadowDifferencesRequest, context: Context
     ) -> pb.ListShadowDifferencesResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position, every = self._calls.pages.begin(merchant, request), request.filter.include_equal
+        every = request.filter.include_equal
 
-        def work(uow: UnitOfWork) -> pb.ListShadowDifferencesResponse:
-            rows = uow.links.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListShadowDifferencesResponse,
+            lambda uow, position: uow.links.page(
                 position.page,
                 shop="" if shop == names.ANY else shops.get(uow, shop).shop,
                 products=(),
                 states=[LinkState.SHADOW],
                 sync_enabled=True,
                 differing=not every,
-            )
-            shown = views.shadow_differences(uow, rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.shop, row.listing), shown, uow.revision
-            )
-            return pb.ListShadowDifferencesResponse(
-                differences=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.shop, row.listing),
+            messages=lambda uow, found: views.shadow_differences(uow, found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def RefreshListings(
         self, request: pb.RefreshListingsRequest, context: Context
@@ -240,7 +239,7 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         reply: type[Reply],
         work: Callable[[UnitOfWork], ShopRecord],
     ) -> Reply:
-        """Run a mutation of a shop, and answer with the shop."""
+        """Run a mutation of a shop, and reply with the shop."""
 
         def run(uow: UnitOfWork) -> Reply:
             record = work(uow)
@@ -251,7 +250,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
     def _changed(
         self, record: ShopRecord, given: shop_pb2.Shop, changes: frozenset[str]
     ) -> ShopRecord:
-        """The shop with what the request gives, checked by the connector when that concerns it."""
+        """Return the shop with the changes of the request, checked by the connector where that
+        concerns it."""
         if "display_name" in changes:
             record = replace(record, display_name=given.display_name)
         if "sync_interval" in changes:
@@ -288,8 +288,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         return sorted(self._opened(sealed))
 
     def _opened(self, sealed: bytes | None) -> dict[str, str]:
-        """Nothing, where this server does not have the key: the shop can be looked at, and its
-        credentials entered again, which must then be all that the connector needs."""
+        """Open the credentials. Where this server does not have the key there are none: the shop
+        can be read, and all its credentials entered again."""
         try:
             return self._calls.engine.secrets.open(sealed)
         except SecretKeyMissing:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from zaiko.v1 import movement_pb2, oversell_pb2, stock_service_pb2_grpc
 from zaiko.v1 import stock_service_pb2 as pb
 from zaiko_core.app import catalogue, explain, stock
-from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.ports import Mergeable, UnitOfWork
 from zaiko_core.app.records import StockRecord
 from zaiko_core.app.stock import Adjustment, Binding, Posting, Receipt
 from zaiko_core.domain.errors import CauseKeyReused, NotFound
@@ -51,7 +51,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
 
     async def GetStock(self, request: pb.GetStockRequest, context: Context) -> pb.GetStockResponse:
         merchant, product = names.STOCK.ids(request.name)
-        reply = await self._calls.look(merchant, _replies, product)
+        reply = await self._calls.read(merchant, Mergeable(_replies, product))
         if reply is None:
             raise NotFound(f"merchants/{merchant}/products/{product}")
         return reply
@@ -72,33 +72,26 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         self, request: pb.ListStocksRequest, context: Context
     ) -> pb.ListStocksResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position = self._calls.pages.begin(merchant, request)
         products = [names.PRODUCT.ids(name)[1] for name in request.filter.products]
 
-        def work(uow: UnitOfWork) -> pb.ListStocksResponse:
-            rows = uow.stocks.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListStocksResponse,
+            lambda uow, position: uow.stocks.page(
                 position.page, products=products, oversold=request.filter.oversold
-            )
-            messages = (stocks.stock(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.product,), messages, uow.revision
-            )
-            return pb.ListStocksResponse(
-                stocks=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.product,),
+            messages=lambda uow, found: (stocks.stock(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def SetReserve(
         self, request: pb.SetReserveRequest, context: Context
     ) -> pb.SetReserveResponse:
         merchant, product = names.PRODUCT.ids(request.product)
-        if request.request_id:
-            reply = pb.SetReserveResponse
-            return await self._calls.write(
-                context, merchant, request, reply, lambda uow: _reserved(uow, [request])[0]
-            )
-        return await self._calls.act(merchant, _reserved, request, claims=(product,))
+        command = Mergeable(_reserved, request, frozenset({product}))
+        return await self._calls.write(context, merchant, request, pb.SetReserveResponse, command)
 
     async def BatchSetReserves(
         self, request: pb.BatchSetReservesRequest, context: Context
@@ -139,16 +132,11 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         self, request: pb.RecordReceiptRequest, context: Context
     ) -> pb.RecordReceiptResponse:
         receipt = Receipt(**self._fact(request), quantity=request.quantity)
-        if request.request_id:
-            return await self._post(
-                context,
-                request,
-                pb.RecordReceiptResponse,
-                lambda uow: stock.receive(uow, [receipt])[0],
-            )
-        merchant, product = names.PRODUCT.ids(request.product)
-        claims = (f"product {product}", f"cause {receipt.cause}")
-        return await self._calls.act(merchant, _received, receipt, claims=claims)
+        merchant, _ = names.PRODUCT.ids(request.product)
+        command = Mergeable(_received, receipt, receipt.conflict_keys)
+        return await self._calls.write(
+            context, merchant, request, pb.RecordReceiptResponse, command
+        )
 
     async def BatchRecordReceipts(
         self, request: pb.BatchRecordReceiptsRequest, context: Context
@@ -228,7 +216,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         self, request: pb.ListMovementsRequest, context: Context
     ) -> pb.ListMovementsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         products = [names.PRODUCT.ids(wanted.product)[1]] if wanted.product else []
         warehouse = names.WAREHOUSE.ids(wanted.warehouse)[1] if wanted.warehouse else ""
         kinds = [
@@ -236,19 +224,17 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             for kind in wanted.kinds
         ]
 
-        def work(uow: UnitOfWork) -> pb.ListMovementsResponse:
-            rows = uow.stocks.movements(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListMovementsResponse,
+            lambda uow, position: uow.stocks.movements(
                 position.page, products=products, warehouse=warehouse, kinds=kinds
-            )
-            messages = (movements.movement(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.seq,), messages, uow.revision
-            )
-            return pb.ListMovementsResponse(
-                movements=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.seq,),
+            messages=lambda uow, found: (movements.movement(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def ExplainStock(
         self, request: pb.ExplainStockRequest, context: Context
@@ -298,26 +284,24 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         self, request: pb.ListOversellsRequest, context: Context
     ) -> pb.ListOversellsResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         product = names.PRODUCT.ids(wanted.product)[1] if wanted.product else ""
         causes = [
             oversell_pb2.Oversell.Cause.Name(cause).removeprefix("CAUSE_")
             for cause in wanted.causes
         ]
 
-        def work(uow: UnitOfWork) -> pb.ListOversellsResponse:
-            rows = uow.oversells.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListOversellsResponse,
+            lambda uow, position: uow.oversells.page(
                 position.page, product=product, causes=causes, open_only=wanted.open
-            )
-            messages = (oversell(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.by.seq,), messages, uow.revision
-            )
-            return pb.ListOversellsResponse(
-                oversells=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.by.seq,),
+            messages=lambda uow, found: (oversell(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def WatchStocks(
         self, request: pb.WatchStocksRequest, context: Context
@@ -327,8 +311,8 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
                 yield response
 
     def _posting(self, request: Any) -> Receipt | Callable[[UnitOfWork], Posting]:
-        """What a streamed fact is, or how it is recorded. Everything that `zaiko_core.app.stock`
-        refuses is refused before it writes."""
+        """Return a streamed fact, or the function that records it. `zaiko_core.app.stock` checks
+        everything before it writes."""
         if isinstance(request, pb.RecordReceiptRequest):
             return Receipt(**self._fact(request), quantity=request.quantity)
         if isinstance(request, pb.AdjustStockRequest):
@@ -338,7 +322,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         return lambda uow: bind(uow, binding)
 
     def _fact(self, request: Any) -> dict[str, Any]:
-        """What every fact of a warehouse tells."""
+        """Return the fields that every fact of a warehouse has."""
         return {
             "product": names.PRODUCT.ids(request.product)[1],
             "warehouse": names.WAREHOUSE.ids(request.warehouse)[1],
@@ -399,17 +383,18 @@ def _received(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[pb.RecordRec
     ]
 
 
-def _replies(uow: UnitOfWork, products: Collection[str]) -> dict[str, pb.GetStockResponse]:
-    return {
-        product: pb.GetStockResponse(
-            stock=stocks.stock(uow.merchant, record), revision=uow.revision
-        )
-        for product, record in uow.stocks.get(products).items()
-    }
+def _replies(uow: UnitOfWork, products: Sequence[str]) -> list[pb.GetStockResponse | None]:
+    found = uow.stocks.get(products)
+    return [
+        pb.GetStockResponse(stock=stocks.stock(uow.merchant, found[product]), revision=uow.revision)
+        if product in found
+        else None
+        for product in products
+    ]
 
 
 def _stocks(uow: UnitOfWork, products: Sequence[str]) -> list[StockRecord]:
-    """Stocks in the order of `products`; raises NotFound."""
+    """Return stocks in the order of `products`. Raises NotFound."""
     found = uow.stocks.get(products)
     catalogue.check_found(uow, products, found)
     return [found[product] for product in products]

@@ -3,20 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 from zaiko.v1 import drift_pb2, link_pb2, sync_run_pb2, sync_service_pb2_grpc
 from zaiko.v1 import sync_service_pb2 as pb
-from zaiko_core.app import audit, catalogue, links, shops, sync
+from zaiko_core.app import audit, catalogue, links, runs, shops
 from zaiko_core.app.operations import check_runnable
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import Page
+from zaiko_core.app.records import DriftRecord, Page, RunRecord
 from zaiko_core.domain.errors import NotFound
 
 from zaiko_server import names, views
 from zaiko_server.convert import drifts
 from zaiko_server.convert.runs import run as run_message
+from zaiko_server.pages import PagePosition
 from zaiko_server.services.calls import Calls, Context
 from zaiko_server.services.links import states_of
 from zaiko_server.times import span_of
@@ -24,7 +25,7 @@ from zaiko_server.watch import WatchServer
 
 
 def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusResponse:
-    """How a merchant's sync is going."""
+    """Return the state of a merchant's sync."""
     found = list(views.every(uow.shops.page, lambda row: (row.shop,)))
     statuses = views.shop_statuses(uow, found, can_sync)
     counts = link_pb2.LinkCounts()
@@ -96,7 +97,7 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         merchant, shop, run = names.RUN.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.CancelSyncRunResponse:
-            found = sync.cancel_run(uow, shop, run)
+            found = runs.cancel_run(uow, shop, run)
             return pb.CancelSyncRunResponse(
                 sync_run=run_message(merchant, found), revision=uow.answer_revision
             )
@@ -107,24 +108,24 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         self, request: pb.ListSyncRunsRequest, context: Context
     ) -> pb.ListSyncRunsResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position = self._calls.pages.begin(merchant, request)
         states = {
             sync_run_pb2.SyncRun.State.Name(state).removeprefix("STATE_")
             for state in request.filter.states
         }
 
-        def work(uow: UnitOfWork) -> pb.ListSyncRunsResponse:
+        def rows(uow: UnitOfWork, position: PagePosition) -> Sequence[RunRecord]:
             one = "" if shop == names.ANY else shops.get(uow, shop).shop
-            rows = uow.runs.page(position.page, shop=one, states=states)
-            messages = (run_message(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.run, row.shop), messages, uow.revision
-            )
-            return pb.ListSyncRunsResponse(
-                sync_runs=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
+            return uow.runs.page(position.page, shop=one, states=states)
 
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListSyncRunsResponse,
+            rows,
+            key=lambda row: (row.run, row.shop),
+            messages=lambda uow, found: (run_message(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def GetSyncStatus(
         self, request: pb.GetSyncStatusRequest, context: Context
@@ -148,49 +149,48 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         self, request: pb.ListDriftsRequest, context: Context
     ) -> pb.ListDriftsResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
         causes = [
             drift_pb2.Drift.Cause.Name(cause).removeprefix("CAUSE_") for cause in wanted.causes
         ]
 
-        def work(uow: UnitOfWork) -> pb.ListDriftsResponse:
+        def rows(uow: UnitOfWork, position: PagePosition) -> Sequence[DriftRecord]:
             one, listing = "" if shop == names.ANY else shops.get(uow, shop).shop, ""
             if wanted.link:
                 _, one, listing = names.LINK.ids(wanted.link)
-            rows = uow.drifts.page(position.page, shop=one, listing=listing, causes=causes)
-            messages = (drifts.drift(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.at, row.shop, row.listing), messages, uow.revision
-            )
-            return pb.ListDriftsResponse(
-                drifts=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
+            return uow.drifts.page(position.page, shop=one, listing=listing, causes=causes)
 
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListDriftsResponse,
+            rows,
+            key=lambda row: (row.at, row.shop, row.listing),
+            messages=lambda uow, found: (drifts.drift(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)
 
     async def ListLinkStatuses(
         self, request: pb.ListLinkStatusesRequest, context: Context
     ) -> pb.ListLinkStatusesResponse:
         merchant, shop = names.SHOP.ids(request.parent, wildcard=True)
-        position, wanted = self._calls.pages.begin(merchant, request), request.filter
+        wanted = request.filter
 
-        def work(uow: UnitOfWork) -> pb.ListLinkStatusesResponse:
-            rows = uow.links.page(
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListLinkStatusesResponse,
+            lambda uow, position: uow.links.page(
                 position.page,
                 shop="" if shop == names.ANY else shops.get(uow, shop).shop,
                 products=[names.PRODUCT.ids(wanted.product)[1]] if wanted.product else [],
                 states=states_of(wanted.states),
                 sync_enabled=None,
-            )
-            statuses: list[link_pb2.LinkStatus] = views.link_statuses(uow, rows, self._can_sync)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.shop, row.listing), statuses, uow.revision
-            )
-            return pb.ListLinkStatusesResponse(
-                link_statuses=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+            ),
+            key=lambda row: (row.shop, row.listing),
+            messages=lambda uow, found: views.link_statuses(uow, found, self._can_sync),
+        )
+        return await self._calls.read(merchant, query)
 
     async def WatchSync(
         self, request: pb.WatchSyncRequest, context: Context
@@ -210,12 +210,12 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
     def _sync_shop(self, uow: UnitOfWork, shop: str) -> list[str]:
         check_runnable(uow, shops.get(uow, shop), self._can_sync)
-        return sync.sync_now(uow, shops=[shop])
+        return runs.sync_now(uow, shops=[shop])
 
     def _sync_link(self, uow: UnitOfWork, shop: str, listing: str) -> list[str]:
         links.get(uow, shop, listing)
         check_runnable(uow, shops.get(uow, shop), self._can_sync)
-        return sync.sync_now(uow, link=(shop, listing))
+        return runs.sync_now(uow, link=(shop, listing))
 
     def _sync_product(self, uow: UnitOfWork, product: str) -> list[str]:
         catalogue.product(uow, product)
@@ -223,6 +223,6 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
 
 def _running(uow: UnitOfWork, shop: str) -> sync_run_pb2.SyncRun | None:
-    """The run of a shop that is going on."""
+    """Return the shop's present run."""
     newest = uow.runs.page(Page(1), shop=shop)
     return run_message(uow.merchant, newest[0]) if newest and newest[0].ended_at is None else None

@@ -32,15 +32,17 @@ class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
                 [("token.merchants", "one_of", "give either merchants, or all_merchants")]
             )
         draft, secret, by = drafted(new_token_id(), request.token), new_secret(), caller()
-        record = await self._calls.engine.db.tokens(
-            lambda rows: tokens.create(rows, draft, secret, by=by), writing=True
+        record = await self._calls.engine.db.tokens.write(
+            lambda rows: tokens.create(rows, draft, secret, by=by)
         )
         told = "" if record.certificate else tokens.text_of(record.token, secret)
         return pb.CreateTokenResponse(token=token_message(record), secret=told)
 
     async def GetToken(self, request: pb.GetTokenRequest, context: Context) -> pb.GetTokenResponse:
         (token,), by = names.TOKEN.ids(request.name), caller()
-        record = await self._calls.engine.db.tokens(lambda rows: tokens.get(rows, token, by=by))
+        record = await self._calls.engine.db.tokens.read(
+            lambda rows: tokens.get(rows, token, by=by)
+        )
         return pb.GetTokenResponse(token=token_message(record))
 
     async def ListTokens(
@@ -48,7 +50,7 @@ class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
     ) -> pb.ListTokensResponse:
         by = caller()
         position = self._calls.pages.begin(f"caller {by.id}", request)
-        rows = await self._calls.engine.db.tokens(
+        rows = await self._calls.engine.db.tokens.read(
             lambda rows: tokens.page(rows, position.page, by=by)
         )
         cut = self._calls.pages.cut(
@@ -60,8 +62,8 @@ class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
         self, request: pb.RevokeTokenRequest, context: Context
     ) -> pb.RevokeTokenResponse:
         (token,), by = names.TOKEN.ids(request.name), caller()
-        record = await self._calls.engine.db.tokens(
-            lambda rows: tokens.revoke(rows, token, by=by), writing=True
+        record = await self._calls.engine.db.tokens.write(
+            lambda rows: tokens.revoke(rows, token, by=by)
         )
         self._forget()
         return pb.RevokeTokenResponse(token=token_message(record))

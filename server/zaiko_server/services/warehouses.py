@@ -51,16 +51,13 @@ class WarehouseServicer(warehouse_service_pb2_grpc.WarehouseServiceServicer):
         self, request: pb.ListWarehousesRequest, context: Context
     ) -> pb.ListWarehousesResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        position = self._calls.pages.begin(merchant, request)
 
-        def work(uow: UnitOfWork) -> pb.ListWarehousesResponse:
-            rows = uow.warehouses.page(position.page)
-            messages = (warehouses.warehouse(merchant, row) for row in rows)
-            cut = self._calls.pages.cut(
-                position, rows, lambda row: (row.warehouse,), messages, uow.revision
-            )
-            return pb.ListWarehousesResponse(
-                warehouses=cut.items, next_page_token=cut.next_page_token, revision=uow.revision
-            )
-
-        return await self._calls.read(merchant, work)
+        query = self._calls.pages.list_of(
+            merchant,
+            request,
+            pb.ListWarehousesResponse,
+            lambda uow, position: uow.warehouses.page(position.page),
+            key=lambda row: (row.warehouse,),
+            messages=lambda uow, found: (warehouses.warehouse(merchant, row) for row in found),
+        )
+        return await self._calls.read(merchant, query)

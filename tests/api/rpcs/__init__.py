@@ -1,5 +1,5 @@
-"""The happy path of every RPC, in a module for each noun: that an RPC does what its comment says,
-and answers in the documented shape. `tests/api/test_rpcs.py` walks them."""
+"""The happy path of every RPC, in one module per noun: an RPC does what its comment says, and
+answers in the documented form. `tests/api/test_rpcs.py` runs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HAPPY: dict[str, Body] = {}
 
 
 def happy(rpc: str) -> Callable[[Body], Body]:
-    """The test of an RPC's happy path."""
+    """Register the test of an RPC's happy path."""
 
     def register(body: Body) -> Body:
         assert rpc not in HAPPY

@@ -1,4 +1,4 @@
-"""Connectors are listed and read, one that cannot be loaded too."""
+"""Connectors are listed and read, including one that cannot be loaded."""
 
 from __future__ import annotations
 

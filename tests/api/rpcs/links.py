@@ -22,7 +22,7 @@ def link(
 async def linked(
     api: Api, world: World, listing: str = "l1", product: str = "apple", *, sync: bool = True
 ) -> Any:
-    """A link that was just made."""
+    """Return a new link."""
     request = link_service_pb2.CreateLinkRequest(
         parent=world("shops/one"), link=link(world, listing, product, sync=sync)
     )

@@ -1,4 +1,4 @@
-"""Merchants are made, read, listed and changed."""
+"""Merchants are created, read, listed and changed."""
 
 from __future__ import annotations
 

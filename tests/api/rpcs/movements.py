@@ -1,4 +1,4 @@
-"""Units are received, counted, allocated and shipped; and the journal of it."""
+"""Units are received, counted, allocated and shipped, and the journal shows it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def refreshing(api: Api, world: World, shop: str = "one") -> Any:
 async def end_operation(
     world: World, name: str, state: OperationState, result: dict[str, Any] | None = None
 ) -> None:
-    """What the engine does at the end of one."""
+    """End an operation, as the engine does."""
 
     def end(uow: Any) -> None:
         record = uow.operations.get(name.rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""Orders are read and listed, released and held; and what a policy of suspects would release."""
+"""Orders are read, listed, released and held; and the preview of a suspect policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products are made, changed, archived, read and listed, one or many at once."""
+"""Products are created, changed, archived, read and listed, one or many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shops are made, configured, checked, paused and deleted; and their listings."""
+"""Shops are created, configured, checked, paused and deleted; and their listings."""
 
 from __future__ import annotations
 

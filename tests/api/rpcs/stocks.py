@@ -1,4 +1,4 @@
-"""Stocks are read, listed, watched and explained; what is kept of them; and oversells."""
+"""Stocks are read, listed, watched and explained; and reserves, escrow and oversells."""
 
 from __future__ import annotations
 

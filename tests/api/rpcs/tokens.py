@@ -1,4 +1,4 @@
-"""Tokens are made, read, listed and revoked."""
+"""Tokens are created, read, listed and revoked."""
 
 from __future__ import annotations
 

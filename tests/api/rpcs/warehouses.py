@@ -1,4 +1,4 @@
-"""Warehouses are made, read and listed."""
+"""Warehouses are created, read and listed."""
 
 from __future__ import annotations
 

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from zaiko_core.app.ports.additions import Additions
-from zaiko_core.app.ports.catalogue import Products, Warehouses
-from zaiko_core.app.ports.history import Feed, Operations, Requests, Runs, Webhooks
-from zaiko_core.app.ports.links import Drifts, Links, Pushes
-from zaiko_core.app.ports.orders import Orders
-from zaiko_core.app.ports.oversells import Oversells
-from zaiko_core.app.ports.shops import Listings, Shops
-from zaiko_core.app.ports.stock import Demands, Ledger, Stocks
 from zaiko_core.app.records import (
     ChangeKind,
     ClearedRecord,
@@ -21,9 +13,26 @@ from zaiko_core.app.records import (
     Trigger,
 )
 
+if TYPE_CHECKING:
+    from zaiko_core.storage.additions import AdditionRows
+    from zaiko_core.storage.catalogue import ProductRows, WarehouseRows
+    from zaiko_core.storage.demands import DemandRows
+    from zaiko_core.storage.drifts import DriftRows
+    from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, RunRows
+    from zaiko_core.storage.ledger import LedgerRows
+    from zaiko_core.storage.links import LinkRows
+    from zaiko_core.storage.listings import ListingRows
+    from zaiko_core.storage.orders import OrderRows
+    from zaiko_core.storage.oversells import OversellRows
+    from zaiko_core.storage.pushes import PushRows
+    from zaiko_core.storage.shops import ShopRows
+    from zaiko_core.storage.stocks import StockRows
+    from zaiko_core.storage.webhooks import WebhookRows
+
 
 class UnitOfWork(Protocol):
-    """One transaction of one merchant."""
+    """One unit of work: a transaction of one merchant, or a part of it that has a revision of its
+    own."""
 
     merchant: str
     now: int
@@ -35,82 +44,81 @@ class UnitOfWork(Protocol):
         ...
 
     @property
-    def warehouses(self) -> Warehouses: ...
+    def warehouses(self) -> WarehouseRows: ...
     @property
-    def products(self) -> Products: ...
+    def products(self) -> ProductRows: ...
     @property
-    def stocks(self) -> Stocks: ...
+    def stocks(self) -> StockRows: ...
     @property
-    def demands(self) -> Demands: ...
+    def demands(self) -> DemandRows: ...
     @property
-    def orders(self) -> Orders: ...
+    def orders(self) -> OrderRows: ...
     @property
-    def shops(self) -> Shops: ...
+    def shops(self) -> ShopRows: ...
     @property
-    def listings(self) -> Listings: ...
+    def listings(self) -> ListingRows: ...
     @property
-    def links(self) -> Links: ...
+    def links(self) -> LinkRows: ...
     @property
-    def pushes(self) -> Pushes: ...
+    def pushes(self) -> PushRows: ...
     @property
-    def additions(self) -> Additions: ...
+    def additions(self) -> AdditionRows: ...
     @property
-    def ledger(self) -> Ledger: ...
+    def ledger(self) -> LedgerRows: ...
     @property
-    def oversells(self) -> Oversells: ...
+    def oversells(self) -> OversellRows: ...
     @property
-    def drifts(self) -> Drifts: ...
+    def drifts(self) -> DriftRows: ...
     @property
-    def webhooks(self) -> Webhooks: ...
+    def webhooks(self) -> WebhookRows: ...
     @property
-    def runs(self) -> Runs: ...
+    def runs(self) -> RunRows: ...
     @property
-    def operations(self) -> Operations: ...
+    def operations(self) -> OperationRows: ...
     @property
-    def requests(self) -> Requests: ...
+    def requests(self) -> RequestRows: ...
     @property
-    def feed(self) -> Feed: ...
+    def feed(self) -> FeedRows: ...
 
     @property
     def answer_revision(self) -> int:
-        """The revision that a reply reflects: `revision` when this unit of work has changed
+        """The revision that a reply reflects: `revision` once this unit of work has changed
         something, else the newest one."""
         ...
 
     def update_merchant(self, record: MerchantRecord) -> None: ...
 
     def advance(self) -> None:
-        """Use up this unit of work's revision: something that carries a revision changes. `changed`
-        does it as well. Whoever writes a product, warehouse, listing or operation, which no watch
-        shows, calls it."""
+        """Use this unit of work's revision, because something that carries a revision changes.
+        `changed` does it as well. Call it where a product, warehouse, listing or operation is
+        written, which no watch shows."""
         ...
 
     def changed(self, kind: ChangeKind, names: Iterable[str]) -> None:
-        """Tell watchers, in this transaction's revision."""
+        """Notify watchers of these names, at this unit of work's revision."""
         ...
 
-    def tell(self, fact: OversellRecord | ClearedRecord) -> None:
-        """Hand a fact to observers once this transaction is committed; nobody hears of one that is
-        not."""
+    def publish(self, fact: OversellRecord | ClearedRecord) -> None:
+        """Give a fact to observers once this transaction is committed, and only then."""
         ...
 
     def trigger(
         self, shops: Iterable[str], *, delay: int = 0, by: Trigger = Trigger.CHANGE
     ) -> None:
-        """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Ignored
-        for shops that are paused. A shop that backs off after a failure keeps its time, however
-        much changes, unless a person has asked for the run. `by`: REQUEST, WEBHOOK or CHANGE; the
-        strongest since the last run began is the next run's."""
+        """Ask for a run of each shop `delay` µs from now, or earlier if one is due earlier. Paused
+        shops are ignored. A shop that backs off after a failure keeps its time unless a person asks
+        for the run. `by`: REQUEST, WEBHOOK or CHANGE; the strongest one since the last run began is
+        the next run's."""
         ...
 
     def due(self, delay: int = 0) -> None:
-        """The scheduler has something to do `delay` µs from now that was not triggered: an
-        operation, or a shop that a run gives back. Other replicas may see it at their next poll
-        only."""
+        """Record that the scheduler has work `delay` µs from now which was not triggered: an
+        operation, or a shop that a run releases. Other replicas may find it only at their next
+        poll."""
         ...
 
     def hold_lease(self, shop: str, token: int) -> None:
-        """Go on only while this process holds the shop under `token`: locks the shop's row; raises
-        LeaseLost. From here on this unit of work is part of a run of the shop, which handles by
-        itself what becomes due there: `trigger` leaves it out."""
+        """Continue only while this process holds the shop under `token`. Locks the shop's row.
+        Raises LeaseLost. From here on this unit of work is part of a run of the shop, which handles
+        what becomes due there: `trigger` leaves the shop out."""
         ...

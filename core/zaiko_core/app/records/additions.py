@@ -10,8 +10,8 @@ from zaiko_core.domain.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class AdditionRecord:
-    """Units of one receipt that are added to the number of a shop; `shop` and `listing` are empty
-    while the product has no link that takes them. Units < 0 are taken off again, because an
+    """Units of one receipt that are added to the number of a shop. `shop` and `listing` are empty
+    while the product has no link that takes them. Negative units are taken off again, because an
     addition overwrote orders."""
 
     addition: str

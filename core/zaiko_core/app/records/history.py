@@ -22,7 +22,7 @@ class RunState(enum.StrEnum):
 class Trigger(enum.StrEnum):
     """What makes a run begin, the strongest first. Notifications and changes do not hasten a shop
     that backs off or whose run was abandoned, so such a run is RETRY or RECOVERY whatever came
-    meanwhile; a person's request begins it at once."""
+    meanwhile. A person's request begins it at once."""
 
     REQUEST = "REQUEST"
     RECOVERY = "RECOVERY"
@@ -34,7 +34,7 @@ class Trigger(enum.StrEnum):
 
 @dataclass(slots=True)
 class RunCounts:
-    """What a run did. Plain counts."""
+    """What a run did."""
 
     pages: int = 0
     orders_fetched: int = 0

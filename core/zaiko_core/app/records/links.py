@@ -16,7 +16,7 @@ from zaiko_core.domain.stock import Balance
 
 
 class LinkState(enum.StrEnum):
-    """What people are shown of a link."""
+    """The state of a link as people see it."""
 
     DISABLED = "DISABLED"
     PENDING = "PENDING"
@@ -30,7 +30,7 @@ class LinkState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
-    """A link with its fence and its status."""
+    """A link, with what we believe that the shop shows and its status."""
 
     shop: str
     listing: str
@@ -58,7 +58,7 @@ class LinkRecord:
 @dataclass(frozen=True, slots=True)
 class PushRecord:
     """A number that was sent to a shop: `target − Σ terms = quantity`. `revision` is the one that
-    it was computed at, `expected` what the shop was taken to show before."""
+    it was computed at, `expected` what we believed that the shop showed before."""
 
     shop: str
     listing: str
@@ -77,7 +77,7 @@ class PushRecord:
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What became of the push of `listing` that was recorded at `at` under `key`."""
+    """The outcome of the push of `listing` that was recorded at `at` under `key`."""
 
     listing: str
     at: int
@@ -88,8 +88,8 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class DriftRecord:
-    """A difference between what a shop showed and what was expected, and whether it was left for a
-    person. `at` is when it was settled."""
+    """A difference between what a shop showed and what was expected. `held`: it waits for a person.
+    `at` is when it was settled."""
 
     at: int
     shop: str
@@ -101,8 +101,8 @@ class DriftRecord:
 
 @dataclass(frozen=True, slots=True)
 class DueLink:
-    """A link that a run is to handle, with what it needs to: the listing as the connector names it
-    and the balances of its parts at this moment."""
+    """A link that is due, with what a run needs to handle it: the listing as the connector names
+    it, and the present balances of its parts."""
 
     link: LinkRecord
     external_id: str
@@ -112,8 +112,8 @@ class DueLink:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """An enabled link as a holder of one product: what decides its quota (ADR 0012). `count` units
-    go into one of the listing."""
+    """An enabled link as a holder of one product, with what decides its quota (ADR 0012). One of
+    the listing takes `count` units."""
 
     product: str
     shop: str

@@ -9,7 +9,7 @@ from zaiko_core.domain.demand import OrderRecord
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """An order as listed for people."""
+    """An order as people see it."""
 
     shop: str
     record: OrderRecord

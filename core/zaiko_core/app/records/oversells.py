@@ -10,7 +10,7 @@ from zaiko_core.domain.oversell import Consumption, LinkSnapshot, RootCause
 
 @dataclass(frozen=True, slots=True)
 class ShownLink:
-    """A link of a product as it stands when the product is oversold, with what its shop was doing.
+    """A link of a product at the moment when the product is oversold, with what its shop was doing.
     `shop_read_at` is when the shop was last read to the end."""
 
     product: str
@@ -23,9 +23,9 @@ class ShownLink:
 
 @dataclass(frozen=True, slots=True)
 class OversellRecord:
-    """One movement (`by`) that took `units` which are not there; `short` units were missing after
-    it. `consumptions` are movements that took units since the seller's number was computed, the
-    newest first. `cleared_by` is the movement that ended it."""
+    """A movement (`by`) that took `units` which do not exist; `short` units were missing after it.
+    `consumptions` are the movements that took units since the seller's number was computed, newest
+    first. `cleared_by` is the movement that ended it."""
 
     product: str
     at: int
@@ -42,8 +42,8 @@ class OversellRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClearedRecord:
-    """The open oversells of a product that a movement has ended; `oversells` are the movements that
-    made them."""
+    """The open oversells of a product that a movement has ended, by the numbers of the movements
+    that made them."""
 
     product: str
     oversells: tuple[int, ...]

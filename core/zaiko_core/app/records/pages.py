@@ -8,8 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list: at most `size` rows after the key `after` (the sort key of the last row
-    seen)."""
+    """Which part of a list: at most `size` rows after the key `after`, the sort key of the last row
+    seen."""
 
     size: int
     after: tuple[Any, ...] | None = None

@@ -12,7 +12,7 @@ from zaiko_core.domain.suspicion import SuspectPolicy
 
 @dataclass(frozen=True, slots=True)
 class ShopRecord:
-    """A shop. `secrets` are encrypted bytes; they leave the storage only to open the connector."""
+    """A shop. `secrets` are encrypted; they leave the storage only to open the connector."""
 
     shop: str
     connector: str
@@ -54,7 +54,7 @@ class ShopRecord:
 
 @dataclass(frozen=True, slots=True)
 class ListingRecord:
-    """A listing as last read. `linked` says whether a link binds it."""
+    """A listing as it was last read. `linked`: it has a link."""
 
     shop: str
     listing: str

@@ -34,8 +34,8 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One demand as its movements add up. `number` is the shop's, empty where the order was never
-    read; `since` is when it was placed, or first heard of."""
+    """One demand as its movements add up. `number` is the shop's, empty if the order was never
+    read. `since` is when it was placed, or first known."""
 
     demand: DemandRef
     number: str
@@ -45,7 +45,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class StockSettings:
-    """What people had set for a product, and since when (0: before anything that is kept)."""
+    """What people had set for a product, and since when (0: before anything that is stored)."""
 
     reserve: int
     escrow_below: int

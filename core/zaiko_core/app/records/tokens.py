@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """Who may call. `hash` is of the secret, or None when `certificate`, an identity of a client
-    certificate, stands for it; `merchants` None: all."""
+    """A token. `hash` is of its secret, or None when `certificate`, an identity of a client
+    certificate, stands for it. `merchants` None: all."""
 
     token: str
     role: str

@@ -25,7 +25,7 @@ merchants = Table(
     time("head"),  # the merchant's newest revision; its row lock orders all writers of the merchant
     time("compacted"),  # revisions up to this one are no longer in the change feed
     time("last_movement"),
-    time("explained_from"),  # numbers of earlier revisions cannot be explained any more (ADR 0011)
+    time("explained_from"),  # the oldest revision whose numbers can be explained (ADR 0011)
     time("created_at"),
     time("updated_at"),
     time("revision"),

@@ -96,7 +96,7 @@ requests = Table(
 )
 
 webhook_deliveries = Table(
-    "webhook_deliveries",  # notifications of platforms that have come, kept for a while (ADR 0014)
+    "webhook_deliveries",  # notifications that have arrived, kept for a while (ADR 0014)
     metadata,
     id_("merchant"),
     id_("shop"),

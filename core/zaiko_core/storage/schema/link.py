@@ -1,5 +1,5 @@
-"""Links with their fences, the numbers that were sent to them, and the differences that were
-found."""
+"""Links with what we believe that their shops show, the numbers that were sent to them, and the
+differences that were found."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ links = Table(
     id_("shop"),
     id_("listing"),
     Column("sync_enabled", Boolean, nullable=False),
-    # The fence (domain/fence.py).
+    # What we believe the shop shows (domain/fence.py).
     Column("expected", Integer),
     count("unexplained"),
     time("unexplained_since"),
@@ -41,7 +41,7 @@ links = Table(
     Column("replaced", Integer),
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
-    # What the shop sold lately: units of the present period and of the one before
+    # What the shop sold lately: units of the present period and of the previous one
     # (domain/escrow.py).
     time("sold_period"),
     count("sold_now"),

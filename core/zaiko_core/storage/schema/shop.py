@@ -64,7 +64,7 @@ shops = Table(
         "status_revision"
     ),  # apart from `revision`, so that a run does not make the settings look changed
     # The job (ADR 0005).
-    maybe_time("due_at"),  # null: never by itself (paused, deleted, held)
+    maybe_time("due_at"),  # null: only on request (paused, deleted, held)
     Column("trigger_seq", BigInteger, nullable=False, server_default="0"),
     Column("claimed_seq", BigInteger, nullable=False, server_default="0"),
     count(

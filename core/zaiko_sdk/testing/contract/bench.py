@@ -61,8 +61,8 @@ class ContractBench:
         self._runner = asyncio.Runner()
         self._opened: list[Connector] = []
         self._missed = False
-        # The rules look at what is right, not at how fast it is: those about the pace switch the
-        # quotas on again.
+        # The rules test what is right, not how fast it is. Rules about the pace switch the quotas
+        # on again.
         self.try_switch("quotas", False)
         self.settings = self.server.settings()
 
@@ -206,7 +206,7 @@ class ContractBench:
     def readings(
         self, connector: Connector, cursor: str, order: str
     ) -> list[tuple[str, Order | None]]:
-        """Return the order as each declared way tells it: the next fetch after `cursor`, and
+        """Return the order as each declared call reports it: the next fetch after `cursor`, and
         reading it by its id."""
         found: list[tuple[str, Order | None]] = []
         if self.can(Capability.ORDER_UPDATES):

@@ -25,8 +25,8 @@ class DescriptionRules:
 
     @rule(
         why=(
-            "The id is part of resource names and of stored shops; a name that changes form "
-            "orphans them."
+            "The id is part of resource names and of stored shops; when it changes, stored shops "
+            "lose their connector."
         ),
         fix=(
             "ConnectorType.id: lower-case letters, digits and dashes, beginning with a letter; a "
@@ -81,8 +81,8 @@ class DescriptionRules:
 
     @rule(
         why=(
-            "The host relies on what is declared, and finds out in the middle of a sale that it "
-            "is not there."
+            "The host relies on each declared capability, and would find out in the middle of a "
+            "sale that it is missing."
         ),
         fix=(
             "Implement the method, or do not declare the capability: zaiko works around what is "
@@ -121,8 +121,11 @@ class DescriptionRules:
         assert not silent, f"no description: {', '.join(silent)}"
 
     @rule(
-        why="A misspelt setting that is ignored leaves the shop on a default that nobody chose.",
-        fix="Derive the settings from ConnectorSettings and leave its model_config as it is.",
+        why=(
+            "A misspelt setting that is ignored leaves the shop on a default that its owner did "
+            "not choose."
+        ),
+        fix="Derive the settings from ConnectorSettings and do not change its model_config.",
     )
     def test_a_misspelt_setting_is_refused(self, bench: ContractBench) -> None:
         """Settings with a field that does not exist are refused."""
@@ -130,7 +133,7 @@ class DescriptionRules:
             bench.kind.settings.model_validate(bench.settings | {"no_such_setting": 1})
 
     @rule(
-        why="Credentials that are plain text end up in replies and logs.",
+        why="Credentials in plain text end up in replies and logs.",
         fix="Declare every credential as pydantic.SecretStr, and raise no error that quotes it.",
     )
     def test_credentials_are_never_shown(self, bench: ContractBench) -> None:

@@ -68,12 +68,12 @@ class HostileRules:
     @rule(
         Capability.LIST_LISTINGS,
         why=(
-            "An exception that is no ConnectorError counts as a bug; a half catalogue makes "
-            "listings vanish."
+            "An exception that is not a ConnectorError counts as a bug; an incomplete catalogue "
+            "makes listings vanish."
         ),
         fix=(
-            "Validate replies before using them: not as documented is ContractBroken, no answer "
-            "is Timeout or PlatformDown."
+            "Validate replies before you use them: a reply that is not as documented is "
+            "ContractBroken, no reply is Timeout or PlatformDown."
         ),
     )
     def test_a_broken_reply_is_never_a_catalogue(self, bench: ContractBench) -> None:
@@ -92,8 +92,8 @@ class HostileRules:
         Capability.FETCH_ORDERS,
         Capability.LIST_LISTINGS,
         why=(
-            "A reply that cannot be understood, taken for «no orders», moves the cursor past "
-            "orders that nobody has read."
+            "A reply that cannot be understood, read as «no orders», moves the cursor past orders "
+            "that were never read."
         ),
         fix="Raise ContractBroken for a page that is not as documented, and never yield it.",
     )
@@ -123,10 +123,10 @@ class HostileRules:
         Capability.FETCH_ORDERS,
         Capability.LIST_LISTINGS,
         Capability.READ_ORDERS,
-        why="An id that is missing in the answer is taken for vanished.",
+        why="zaiko treats an order whose id is missing in the result as vanished.",
         fix=(
             "Raise for a reply that is not as documented; leave an id out only when the platform "
-            "says that it is not there."
+            "says that the order does not exist."
         ),
     )
     def test_a_broken_reply_is_never_a_vanished_order(self, bench: ContractBench) -> None:
@@ -149,10 +149,13 @@ class HostileRules:
     @rule(
         Capability.LIST_LISTINGS,
         Capability.READ_INVENTORY,
-        why="A number that nobody showed is compared with, and written from.",
+        why=(
+            "zaiko would compare with a number that the shop never showed, and compute the next "
+            "write from it."
+        ),
         fix=(
-            "Validate each row; raise, or answer with an error for that listing. ListingGone only "
-            "on the platform's word."
+            "Validate each row. Raise, or return an error for that listing. Return ListingGone "
+            "only when the platform says so."
         ),
     )
     def test_a_broken_reply_is_never_a_number(self, bench: ContractBench) -> None:
@@ -172,14 +175,14 @@ class HostileRules:
             truthful = found[0].quantity == 5 or (
                 found[0].quantity is None and found[0].error is not None
             )
-            assert truthful, f"read_inventory, {what}: told {found[0]}, while the shop shows 5"
+            assert truthful, f"read_inventory, {what}: returned {found[0]}, while the shop shows 5"
         _check_recovered(bench, connector, [sku])
 
     @rule(
         *_WRITES,
         why=(
-            "Raising anything but Timeout promises that nothing was applied; the host computes "
-            "with that promise."
+            "Raising anything but Timeout promises that nothing was applied; the host relies on "
+            "that promise."
         ),
         fix=(
             "See docs/connectors.md §6: what may have been applied is Timeout(sent=None) or "
@@ -193,9 +196,12 @@ class HostileRules:
 
     @rule(
         *_WRITES,
-        why="It is the most dangerous moment: the number was changed, and nobody heard of it.",
+        why=(
+            "It is the most dangerous moment: the number was changed, and the connector does not "
+            "know it."
+        ),
         fix=(
-            "After the request has left, no answer is Timeout(sent=None) or UNKNOWN; never send "
+            "After the request was sent, no reply is Timeout(sent=None) or UNKNOWN; never send it "
             "again without an idempotency key."
         ),
     )
@@ -206,7 +212,7 @@ class HostileRules:
 
     @rule(
         *_WRITES,
-        why="A platform that hangs is not a platform that refused.",
+        why="A platform that does not reply is not a platform that refused.",
         fix="Turn the HTTP client's time-outs into Timeout; for a write with sent=None.",
     )
     def test_a_slow_reply_to_a_write_is_told_truly(self, bench: ContractBench) -> None:
@@ -224,12 +230,12 @@ class HostileRules:
     @rule(
         Capability.LIST_LISTINGS,
         why=(
-            "The platform refuses for load before it does anything; the host waits as long as it "
-            "says."
+            "A platform refuses because of load before it does anything; the host waits as long as "
+            "it says."
         ),
         fix=(
-            "Turn its refusal for load into Throttled with retry_after in seconds; keep to the "
-            "pace yourself."
+            "Turn this refusal into Throttled with retry_after in seconds; keep to the pace in the "
+            "connector."
         ),
     )
     def test_a_refusal_for_load_is_throttled(self, bench: ContractBench) -> None:
@@ -249,7 +255,7 @@ class HostileRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="Maintenance passes: nobody needs to act, and no shop needs to be stopped.",
+        why="Maintenance ends on its own: no person needs to act, and no shop needs to be stopped.",
         fix=(
             "Turn the platform's words for maintenance into PlatformDown, with retry_after where "
             "it announces the end."
@@ -274,8 +280,10 @@ class HostileRules:
         _check_recovered(bench, connector, skus)
 
     @rule(
-        why="The host has the patience: it shows the reason meanwhile, and lets other shops go on.",
-        fix="Raise after a try or two; leave the waiting to the host.",
+        why=(
+            "Waiting is the host's task: it shows the reason meanwhile, and lets other shops go on."
+        ),
+        fix="Raise after an attempt or two; leave longer waits to the host.",
     )
     def test_patience_is_the_hosts(self, bench: ContractBench) -> None:
         """A call to a platform that refuses everything ends within two minutes, after few
@@ -297,10 +305,7 @@ class HostileRules:
             assert sent <= _MOST_REQUESTS, f"the call sent {sent} requests"
 
     @rule(
-        why=(
-            "A connection that is refused certainly changed nothing, so the host need not settle "
-            "anything."
-        ),
+        why="A refused connection certainly changed nothing, so the host need not settle anything.",
         fix="Turn the HTTP client's connect errors into PlatformDown.",
     )
     def test_a_platform_that_cannot_be_reached_is_down(self, bench: ContractBench) -> None:

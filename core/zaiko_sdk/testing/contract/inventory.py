@@ -24,9 +24,9 @@ class InventoryRules:
 
     @rule(
         *_WRITES,
-        why="It is what the shop is connected for.",
+        why="This is what the shop is connected for.",
         fix=(
-            "Send the change in the form of the mode, and say APPLIED when the platform has "
+            "Send the change in the form of the mode, and return APPLIED when the platform has "
             "acknowledged it."
         ),
     )
@@ -51,8 +51,8 @@ class InventoryRules:
             "result by reading it again."
         ),
         fix=(
-            "Lower Limits.write_batch to what the platform takes; answer with exactly one result "
-            "per write."
+            "Lower Limits.write_batch to what the platform accepts; return exactly one result per "
+            "write."
         ),
     )
     def test_a_full_batch_is_written(self, bench: ContractBench) -> None:
@@ -77,10 +77,10 @@ class InventoryRules:
     @rule(
         *_WRITES,
         why=(
-            "The host cuts numbers to Limits.max_quantity, and would send one that is refused for "
-            "ever."
+            "The host limits numbers to Limits.max_quantity; a limit that is too high makes it "
+            "send a number that is refused each time."
         ),
-        fix="Limits.max_quantity is the largest number that the platform takes.",
+        fix="Set Limits.max_quantity to the largest number that the platform accepts.",
     )
     def test_the_largest_number_is_taken(self, bench: ContractBench) -> None:
         """Limits.max_quantity is APPLIED."""
@@ -95,11 +95,11 @@ class InventoryRules:
         *_WRITES,
         modes=(InventoryMode.COMPARE_AND_SET,),
         why=(
-            "The condition is all that stands between an order nobody has seen and a number that "
+            "Only the condition protects an order that zaiko has not seen from a number that "
             "overwrites it."
         ),
         fix=(
-            "Send `expected` as the platform's condition, and answer STALE when it did not hold. "
+            "Send `expected` as the platform's condition, and return STALE when it did not hold. "
             "Never read and compare yourself."
         ),
     )
@@ -119,7 +119,7 @@ class InventoryRules:
     @rule(
         *_WRITES,
         modes=(InventoryMode.COMPARE_AND_SET,),
-        why="One listing that was sold meanwhile must neither hold up nor falsify the others.",
+        why="One listing that was sold meanwhile must neither delay nor falsify the others.",
         fix=(
             "Read the platform's per-item errors; where it refuses the batch as a whole, send the "
             "others again."
@@ -148,7 +148,7 @@ class InventoryRules:
         *_WRITES,
         modes=(InventoryMode.ADJUST,),
         why=(
-            "A relative change keeps the orders that nobody has fetched yet; an absolute one "
+            "A relative change keeps the orders that zaiko has not fetched yet; an absolute one "
             "would undo them."
         ),
         fix="Send `InventoryWrite.delta` through the platform's relative call.",
@@ -169,12 +169,12 @@ class InventoryRules:
         *_WRITES,
         modes=(InventoryMode.ADJUST,),
         why=(
-            "A number below 0 is not what anybody asked for, and the next reading would explain "
-            "it wrongly."
+            "No merchant asked for a number below 0, and zaiko would explain the next reading "
+            "wrongly."
         ),
         fix=(
-            "When the platform refuses the change, answer STALE; when it cuts it off at 0, give "
-            "the number seen."
+            "When the platform refuses the change, return STALE; when it stops at 0, return the "
+            "number seen."
         ),
     )
     def test_a_change_below_zero_is_told(self, bench: ContractBench) -> None:
@@ -213,10 +213,10 @@ class InventoryRules:
 
     @rule(
         *_WRITES,
-        why="One bad item stops a whole shop when nobody says which one it is.",
+        why="One bad item stops a whole shop when the error does not name it.",
         fix=(
-            "REFUSED with a Skip for that item; where the platform does not say which, raise "
-            "ItemRefused: the host splits."
+            "Return REFUSED with a Skip for that item; where the platform does not name it, raise "
+            "ItemRefused: the host splits the batch."
         ),
     )
     def test_one_refused_item_is_its_own(self, bench: ContractBench) -> None:

@@ -17,7 +17,10 @@ class ListingRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="A listing that is left out can neither be linked nor seen; its stock is sold blindly.",
+        why=(
+            "A listing that is left out can neither be linked nor seen, and zaiko does not control "
+            "its stock."
+        ),
         fix=(
             "Read every page; continue after the last row rather than by number where the "
             "platform can."
@@ -37,8 +40,8 @@ class ListingRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="A refresh that is cut off goes on where it was, also in another process.",
-        fix="Put all that is needed to go on into the cursor, and nothing into memory.",
+        why="A refresh that was interrupted continues where it was, also in another process.",
+        fix="Put everything needed to continue into the cursor, and nothing into memory.",
     )
     def test_the_catalogue_continues_after_any_page(self, bench: ContractBench) -> None:
         """What comes up to a page, and what comes after its cursor in a fresh connector, is the
@@ -57,8 +60,8 @@ class ListingRules:
     @rule(
         Capability.LIST_LISTINGS,
         why=(
-            "Links are kept by the listing's id; one that changes or is used twice sends numbers "
-            "to the wrong listing."
+            "Links use the listing's id; an id that changes or is used twice sends numbers to the "
+            "wrong listing."
         ),
         fix=(
             "Use the platform's own id of the variant as ListingRef.external_id, never its code "
@@ -80,12 +83,12 @@ class ListingRules:
     @rule(
         Capability.LIST_LISTINGS,
         why=(
-            "Owners use one code for several variants; one that hides another is neither linked "
-            "nor seen."
+            "Owners use one code for several variants. A listing that another one hides is neither "
+            "linked nor seen."
         ),
         fix=(
-            "Keep both, each with its own id; where the platform lets you know it, with "
-            "ListingWarning.DUPLICATE_SKU."
+            "Keep both, each with its own id, and with ListingWarning.DUPLICATE_SKU where the "
+            "platform lets you know."
         ),
     )
     def test_a_code_used_twice_hides_no_listing(self, bench: ContractBench) -> None:
@@ -113,7 +116,10 @@ class ListingRules:
 
     @rule(
         *_NUMBERS,
-        why="Every fence compares with it: an order that a cached number hides is overwritten.",
+        why=(
+            "Every fence compares with the level: an order that a cached number hides is "
+            "overwritten."
+        ),
         fix="Read from the platform each time; one level per ref, by the ref's id.",
     )
     def test_levels_are_read_now(self, bench: ContractBench) -> None:
@@ -137,7 +143,7 @@ class ListingRules:
             "The host cuts its calls to Limits.read_batch; a level that is missing at that size "
             "stalls its link."
         ),
-        fix="Lower Limits.read_batch to what the platform takes, or page within the call.",
+        fix="Lower Limits.read_batch to what the platform accepts, or page within the call.",
     )
     def test_a_full_batch_is_read(self, bench: ContractBench) -> None:
         """`read_inventory` of Limits.read_batch listings (at most 300 here) answers for each."""
@@ -155,13 +161,10 @@ class ListingRules:
 
     @rule(
         *_NUMBERS,
-        why=(
-            "One deleted listing must not stop the others, and its number is not zero: nobody "
-            "knows it."
-        ),
+        why="One deleted listing must not stop the others, and its number is not zero but unknown.",
         fix=(
-            "Answer for it with a level whose error is ListingGone; without a number where the "
-            "platform cannot tell."
+            "Return a level for it whose error is ListingGone, or one without a number where the "
+            "platform does not show that it is gone."
         ),
     )
     def test_a_listing_that_is_gone_is_told(self, bench: ContractBench) -> None:

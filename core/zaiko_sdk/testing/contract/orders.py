@@ -28,8 +28,8 @@ class OrderRules:
     @rule(
         Capability.FETCH_ORDERS,
         why=(
-            "Without a cursor the next fetch begins from the start again, and the lag of the "
-            "shop's orders cannot be told."
+            "Without a cursor the next fetch starts at the beginning again, and zaiko cannot know "
+            "how far the orders lag."
         ),
         fix=(
             "Yield at least one page, empty if need be, with a cursor and the time at which the "
@@ -93,10 +93,10 @@ class OrderRules:
 
     @rule(
         *_ORDERS,
-        why="The host stores a page and its cursor together, and is killed at any moment.",
+        why="The host stores a page and its cursor together, and may be killed at any moment.",
         fix=(
-            "Move the cursor only past what has been delivered; when the platform sorts newest "
-            "first, only with the last page."
+            "Move the cursor only past what was delivered; when the platform sorts newest first, "
+            "only with the last page."
         ),
     )
     def test_a_crash_after_any_page_loses_no_order(self, bench: ContractBench) -> None:
@@ -113,12 +113,12 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "Buyers and staff do not wait for a fetch to end: rows that move push others past the "
-            "edge of a page."
+            "Buyers and staff do not wait until a fetch ends: rows that move push others past a "
+            "page's edge."
         ),
         fix=(
-            "Page by the last key rather than by number, or overlap the pages; do not trust that "
-            "a list stands still."
+            "Page by the last key rather than by number, or overlap the pages; do not rely on a "
+            "list that does not change."
         ),
     )
     def test_orders_that_move_while_paging_are_not_lost(self, bench: ContractBench) -> None:
@@ -164,12 +164,12 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "A laptop's clock is off by an hour, and nobody notices but the orders that are never "
+            "A laptop's clock may be off by an hour, and the only sign are orders that are never "
             "fetched."
         ),
         fix=(
-            "Take the times of the platform into the cursor, never your own; ask for an open end, "
-            "not «until now»."
+            "Use the platform's times in the cursor, never your own; search with an open end, not "
+            "«until now»."
         ),
     )
     @pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["fast", "slow"])
@@ -217,7 +217,7 @@ class OrderRules:
         *_ORDERS,
         why="A page that cannot be read must not be skipped: the orders on it would be lost.",
         fix=(
-            "Raise; the host goes on from the last page's cursor. Never end the iteration as if "
+            "Raise; the host continues from the last page's cursor. Never end the iteration as if "
             "that were all."
         ),
     )
@@ -265,8 +265,8 @@ class OrderRules:
             "Shipped units have left the warehouse: counted as open they would be subtracted twice."
         ),
         fix=(
-            "Count shipped units in `fulfilled`, or set the state SHIPPED when all of them have "
-            "left."
+            "Count shipped units in `fulfilled`, or set the state SHIPPED when all of them were "
+            "shipped."
         ),
     )
     def test_shipped_units_have_left(self, bench: ContractBench) -> None:
@@ -288,7 +288,7 @@ class OrderRules:
         *_ORDERS,
         why="An edit that is not seen keeps units off sale, or sells them twice.",
         fix=(
-            "Read the units of each line again; units that were taken away are `cancelled`, or no "
+            "Read the units of each line again; units that were removed are `cancelled`, or no "
             "longer `ordered`."
         ),
     )
@@ -306,7 +306,7 @@ class OrderRules:
 
     @rule(
         *_ORDERS,
-        why="Archiving is tidying up; the parcels still have to leave.",
+        why="Archiving only tidies up; the parcels must still be shipped.",
         fix="Set `archived`, and leave state and units as they are; read archived orders too.",
     )
     def test_an_archived_order_keeps_its_units(self, bench: ContractBench) -> None:
@@ -324,13 +324,10 @@ class OrderRules:
     @rule(
         *_ORDERS,
         Capability.READ_ORDERS,
-        why=(
-            "An order that vanished is suspect demand, which a person decides on; guessing would "
-            "hold its units without end."
-        ),
+        why="A person decides on a vanished order; guessing would hold its units without end.",
         fix=(
-            "Leave it out of the answer of `read_orders`, or deliver it as DELETED; answer for "
-            "all others."
+            "Leave it out of the result of `read_orders`, or deliver it as DELETED; deliver all "
+            "others."
         ),
     )
     def test_a_deleted_order_has_vanished(self, bench: ContractBench) -> None:
@@ -356,8 +353,11 @@ class OrderRules:
     @rule(
         *_ORDERS,
         Capability.READ_ORDERS,
-        why="A missing id is taken for vanished: at a cut answer, open orders would be given up.",
-        fix="Lower Limits.order_batch to what the platform takes, or page within the call.",
+        why=(
+            "zaiko treats an order whose id is missing as vanished: when a reply is cut, it would "
+            "give up open orders."
+        ),
+        fix="Lower Limits.order_batch to what the platform accepts, or page within the call.",
     )
     def test_a_full_batch_of_orders_is_read(self, bench: ContractBench) -> None:
         """`read_orders` of Limits.order_batch orders (at most 120 here) answers for each."""
@@ -371,8 +371,8 @@ class OrderRules:
     @rule(
         *_ORDERS,
         why=(
-            "zaiko distinguishes two readings of an order by their version: one that stands still "
-            "hides the change."
+            "zaiko distinguishes two readings of an order by their version: one that does not "
+            "change hides the order's change."
         ),
         fix=(
             "Order.version is the platform's time of the last change of the order, or None when "

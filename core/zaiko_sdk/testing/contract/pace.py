@@ -21,10 +21,7 @@ class PaceRules:
     @rule(
         Capability.LIST_LISTINGS,
         Capability.READ_INVENTORY,
-        why=(
-            "Refused calls count too, and a platform that is overrun closes the door for all apps "
-            "of the shop."
-        ),
+        why="Refused calls count too, and a platform that is overrun blocks all apps of the shop.",
         fix=(
             "Send every request through RateLimiter or CostBucket (docs/connectors.md §8), also "
             "those of `check` and of sign-in."

@@ -27,10 +27,10 @@ class ShopRules:
 
     @rule(
         why=(
-            "The host opens thousands of shops at its start; one that asks its platform then "
-            "would hold up all others."
+            "The host opens thousands of shops when it starts; a request at that point would delay "
+            "all others."
         ),
-        fix="`open` and __init__ only build objects; ask the platform in the methods.",
+        fix="Build objects only in `open` and __init__; send requests in the methods.",
     )
     def test_opening_asks_the_platform_nothing(self, bench: ContractBench) -> None:
         """Opening and closing a shop sends no request."""
@@ -43,8 +43,8 @@ class ShopRules:
         assert sum(bench.shop.counters().values()) == before, "a request was sent"
 
     @rule(
-        why="It is what a merchant sees after entering the settings.",
-        fix="`check` answers with at least one finding of level OK when all is well.",
+        why="This is what a merchant sees after entering the settings.",
+        fix="Return at least one finding of level OK from `check` when all is well.",
     )
     def test_check_finds_a_good_shop_good(self, bench: ContractBench) -> None:
         """`check` of a shop that is set up right has findings, none of them an error, each with a
@@ -62,8 +62,8 @@ class ShopRules:
 
     @rule(
         why=(
-            "The merchant must read in the form's own place that the key is wrong; an exception "
-            "would read as an outage."
+            "The merchant must read in the form that the key is wrong; an exception would look "
+            "like an outage."
         ),
         fix=(
             "In `check`, turn Pause, Skip and Stop into a finding of level ERROR with the error's "
@@ -81,7 +81,7 @@ class ShopRules:
         )
 
     @rule(
-        why="An outage of the platform must not read as a fault of the merchant's.",
+        why="An outage of the platform must not look like an error of the merchant.",
         fix="Let Retry errors pass out of `check`.",
     )
     def test_check_of_a_silent_platform_is_no_finding(self, bench: ContractBench) -> None:
@@ -93,8 +93,8 @@ class ShopRules:
 
     @rule(
         why=(
-            "Only Pause holds the shop and tells the merchant; anything else is tried again and "
-            "again with a dead key."
+            "Only Pause holds the shop and notifies the merchant; after any other error zaiko "
+            "tries again and again with an invalid key."
         ),
         fix="Turn the platform's refusal of the credentials into CredentialsRejected.",
     )
@@ -105,7 +105,7 @@ class ShopRules:
         for _ in range(3):
             found = bench.attempt("list_listings", bench.reading_listings(connector))
             assert isinstance(found, ConnectorError), "read all the same"
-            # Some platforms take a while until a new key works; until then it is not known to be
+            # On some platforms a new key works only after a while; until then it is not known to be
             # wrong.
             if not isinstance(found, Retry):
                 break
@@ -113,7 +113,7 @@ class ShopRules:
         assert isinstance(found, CredentialsRejected), f"raised {found!r}"
 
     @rule(
-        why="Logs and errors are read by more people than the credentials are for.",
+        why="More people read logs and errors than may know the credentials.",
         fix=(
             "Raise `from None` out of httpx, whose errors hold the request; log no headers and no "
             "URL with a token."
@@ -146,7 +146,7 @@ class ShopRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="A person checks the shop while it runs.",
+        why="A person may check the shop while it runs.",
         fix=(
             "Guard shared state (a token that is being renewed) with an asyncio.Lock; keep no "
             "state of a call on self."
@@ -196,10 +196,10 @@ class ShopRules:
 
     @rule(
         Capability.LIST_LISTINGS,
-        why="Runs are cancelled: at shutdown, at a lost lease, by a person.",
+        why="Runs are cancelled: when the server stops, when a lease is lost, by a person.",
         fix=(
-            "Keep no half-done state: use `async with` for locks and limiters, shield the saving "
-            "of a rotated token."
+            "Leave no half-done state: use `async with` for locks and limiters, and shield the "
+            "saving of a rotated token."
         ),
     )
     def test_a_cancelled_call_leaves_the_shop_usable(self, bench: ContractBench) -> None:
@@ -223,10 +223,10 @@ class ShopRules:
 
     @rule(
         why=(
-            "It is called once at the end, also after an error, and what it raises would hide the "
-            "error."
+            "The host calls it once at the end, also after an error, and an exception here would "
+            "hide that error."
         ),
-        fix="Close what was opened; expect that the platform is gone.",
+        fix="Close what was opened, and expect that the platform cannot be reached.",
     )
     def test_closing_never_fails(self, bench: ContractBench) -> None:
         """`aclose` after failed calls raises nothing."""

@@ -18,8 +18,8 @@ class WebhookRules:
         Capability.WEBHOOKS,
         why="A hint that names the order makes zaiko read it within seconds.",
         fix=(
-            "Verify the signature over the raw body, then answer with a WebhookHint that names "
-            "the orders."
+            "Verify the signature over the raw body, then return a WebhookHint that names the "
+            "orders."
         ),
     )
     def test_a_signed_notification_is_a_hint(self, bench: ContractBench) -> None:
@@ -34,7 +34,7 @@ class WebhookRules:
 
     @rule(
         Capability.WEBHOOKS,
-        why="Proxies and servers write header names as they like.",
+        why="Proxies and servers change the case of header names.",
         fix="Compare header names in lower case.",
     )
     def test_header_names_may_be_in_any_case(self, bench: ContractBench) -> None:
@@ -65,9 +65,9 @@ class WebhookRules:
 
     @rule(
         Capability.WEBHOOKS,
-        why="Anybody can post anything to the address.",
+        why="Anyone can post anything to the address.",
         fix=(
-            "Verify before parsing; what is unreadable is a ConnectorError, never another "
+            "Verify before you parse; raise a ConnectorError for what is unreadable, never another "
             "exception."
         ),
     )

@@ -55,8 +55,7 @@ class ExampleConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # This platform knows no idempotency keys, so `key` has nowhere to go and no write is ever
-        # repeated.
+        # This platform has no idempotency keys, so `key` is not used and no write is ever repeated.
         return await self._stock.write(writes)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:

@@ -51,7 +51,7 @@ def _line(row: LineRow) -> OrderLine:
     return OrderLine(
         external_id=row.id,
         listing=row.listing_id or None,
-        # As bought. Never subtract here what was cancelled or shipped: zaiko does.
+        # As bought. Do not subtract here what was cancelled or shipped: zaiko does that.
         ordered=row.quantity,
         cancelled=min(row.cancelled, row.quantity),
         fulfilled=row.shipped,

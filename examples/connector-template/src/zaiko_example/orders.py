@@ -38,8 +38,7 @@ class Orders:
                 Rows, await self._client.get(_PATH, updated_since=since, after=after), what=_PATH
             )
             orders = self._readings(reply.rows, read_at)
-            # Never beyond our own clock: one order dated in the future would hide all that come
-            # after it.
+            # Never beyond our own clock: one order dated in the future would hide all later ones.
             reached = max(
                 [reached, *(min(order.version, read_at) for order in orders if order.version)]
             )

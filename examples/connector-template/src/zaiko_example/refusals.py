@@ -65,8 +65,8 @@ def refusal(reply: httpx.Response, *, path: str, writing: bool) -> ConnectorErro
             )
         return PlatformDown(where, platform_message=words)
     if writing and status == 422:
-        # Something in the batch is refused and the reply does not say what: zaiko splits the batch
-        # until it stands alone.
+        # One entry of the batch is refused and the reply does not name it: zaiko splits the batch
+        # until it is alone.
         return ItemRefused(where, platform_message=words)
     if 300 <= status < 400:
         return SettingsInvalid(

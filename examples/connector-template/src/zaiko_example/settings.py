@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
 from pydantic import Field, SecretStr, field_validator
-from zaiko_sdk import ConnectorSettings
+from zaiko_sdk import ConnectorSettings, http_origin
 
 
 class ExampleSettings(ConnectorSettings):
@@ -34,22 +33,7 @@ class ExampleSettings(ConnectorSettings):
     @field_validator("origin")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        try:
-            url = httpx.URL(value.strip())
-        except httpx.InvalidURL as error:
-            raise ValueError("origin must be an address such as https://my-shop.test") from error
-        if (
-            url.scheme not in ("https", "http")
-            or not url.host
-            or url.path != "/"
-            or url.query
-            or url.fragment
-            or url.userinfo
-        ):
-            raise ValueError(
-                "origin must be an address such as https://my-shop.test, without a path"
-            )
-        return str(url).rstrip("/")
+        return http_origin(value, example="https://my-shop.test")
 
     @field_validator("token")
     @classmethod

@@ -35,8 +35,8 @@ class Stock:
             return []
         body = await self._client.get(_PATH, ids=",".join(ref.external_id for ref in refs))
         reply = read_row(Rows, body, what=_PATH)
-        # A row that cannot be understood stops the call: a missing one would be taken for a listing
-        # that is gone.
+        # A row that cannot be understood stops the call: a missing level would mean that the
+        # listing is gone.
         shown = _by_id([read_row(StockRow, row, what="a stock row") for row in reply.rows])
         return [level_from(ref, shown.get(ref.external_id)) for ref in refs]
 

@@ -13,8 +13,8 @@ from zaiko_base.paging import pages_of
 from zaiko_base.rows import ItemRow
 
 PATH = "/1/items"
-# The oldest first, so that new items come at the end; one picture each, as none cannot be asked
-# for.
+# The oldest first, so that new items come at the end. One picture each, because asking for none is
+# not possible.
 PARAMS = {"order": "created", "sort": "asc", "max_image_no": "1"}
 
 

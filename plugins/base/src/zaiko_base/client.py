@@ -73,8 +73,8 @@ class Client:
         reply = await self._send(method, path, values, tokens.access, for_orders=for_orders)
         error = reported(reply)
         if error.code == INVALID or reply.status_code == 401:
-            # It says both "this token has ended" and "these parameters are wrong"; with a fresh
-            # token it can only be the latter.
+            # The code means both "this token has ended" and "these parameters are wrong"; with a
+            # new token it can only mean the latter.
             tokens = await self.tokens.renewed(tokens.access)
             reply = await self._send(method, path, values, tokens.access, for_orders=for_orders)
             error = reported(reply)

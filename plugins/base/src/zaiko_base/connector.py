@@ -53,7 +53,7 @@ class BaseConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # BASE knows no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
+        # BASE has no idempotency keys, so `key` is not used and no write is ever repeated.
         return await self._stock.write(writes)
 
     async def aclose(self) -> None:

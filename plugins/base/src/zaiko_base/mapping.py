@@ -36,7 +36,7 @@ def order_from(row: OrderRow) -> Order:
         state = OrderState.SHIPPED
     else:
         state = OrderState.OPEN
-        # Dispatched as a whole and yet with a line that is not: a person has to look.
+        # Dispatched as a whole, but with a line that is not: a person must look at it.
         known = known and row.dispatch_status != DISPATCHED
     return Order(
         external_id=row.unique_key,
@@ -44,7 +44,7 @@ def order_from(row: OrderRow) -> Order:
         state=state,
         placed_at=row.ordered,
         lines=[_line(line) for line in row.order_items],
-        # A line's change need not show in the header.
+        # A change of a line may not show in the header.
         version=max([row.modified, *(line.modified for line in row.order_items if line.modified)]),
         paid=False if row.dispatch_status == "unpaid" else None,
         platform_state=row.dispatch_status,

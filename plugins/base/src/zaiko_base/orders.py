@@ -110,7 +110,7 @@ class Orders:
             yield OrderPage(
                 orders, self._cursor, read_at, complete_until=began if last and sweeping else None
             )
-            # Only now: the host has taken the page when it comes back.
+            # Only now: the host has stored the page when it asks for the next one.
             self._remember(part, read_at)
         self._forget(ended)
 

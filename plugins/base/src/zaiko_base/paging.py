@@ -37,12 +37,14 @@ async def pages_of(
     edge: set[Any] = set()
     trail = PageTrail(path, most=_MOST_PAGES)
     for number in count():
-        # An offset may come again when the list became shorter, so only the number of pages counts.
+        # An offset may come again when the list became shorter, so only the number of pages is
+        # limited.
         trail.follow(number)
         query = {**params, "limit": str(LIMIT), "offset": str(offset)}
         rows = rows_of(await client.get(path, query, for_orders=for_orders), name, what=path)
         if edge and offset and edge.isdisjoint(key(row) for row in rows):
-            # What should have come again did not: more rows went than the overlap holds.
+            # The rows that should come again did not: more rows were removed than the overlap
+            # holds.
             edge, offset = set(), max(0, offset - LIMIT)
             continue
         if len(rows) < LIMIT:

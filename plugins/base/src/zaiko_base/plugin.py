@@ -46,7 +46,8 @@ def zaiko_connectors() -> Iterable[ConnectorType]:
 
 @hookimpl
 def zaiko_simulators() -> Iterable[SimulatorType]:
-    # Imported here because a server that only syncs has no simulator's dependencies installed.
+    # Imported here because a server that only syncs does not have the simulator's dependencies
+    # installed.
     from zaiko_sdk.testing.simulator import SimulatorType
 
     from zaiko_base.simulator import BaseSimulator

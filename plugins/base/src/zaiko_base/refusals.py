@@ -125,8 +125,8 @@ def grant_refusal(reply: httpx.Response, *, budget: Budget) -> ConnectorError | 
                 "BASE does not know this app, or has suspended it: check client_id.",
                 platform_message=words,
             )
-    # What else a call may meet; whether a refresh was done does not matter to the call that needed
-    # it.
+    # The other errors of a call. Whether the refresh was done does not matter to the call that
+    # needed it.
     return refusal(reply, error, path="the token URL", writing=False, budget=budget)
 
 

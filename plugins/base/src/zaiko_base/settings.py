@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-import httpx
 from pydantic import Field, SecretStr, field_validator, model_validator
-from zaiko_sdk import ConnectorSettings
+from zaiko_sdk import ConnectorSettings, http_origin
 
 
 class BaseSettings(ConnectorSettings):
@@ -72,24 +71,7 @@ class BaseSettings(ConnectorSettings):
     @field_validator("api_origin")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        try:
-            url = httpx.URL(value.strip())
-        except httpx.InvalidURL as error:
-            raise ValueError(
-                "api_origin must be an address such as https://api.thebase.in"
-            ) from error
-        if (
-            url.scheme not in ("https", "http")
-            or not url.host
-            or url.path != "/"
-            or url.query
-            or url.fragment
-            or url.userinfo
-        ):
-            raise ValueError(
-                "api_origin must be an address such as https://api.thebase.in, without a path"
-            )
-        return str(url).rstrip("/")
+        return http_origin(value, example="https://api.thebase.in")
 
     @field_validator("client_secret", "code", "refresh_token")
     @classmethod

@@ -111,8 +111,8 @@ class Stock:
         except Skip as error:
             return WriteResult(listing, WriteOutcome.REFUSED, error=error)
         shown = self._echoed(body, listing)
-        # A 200 with another number: an order came in between, or the write was not taken. Reading
-        # tells.
+        # A 200 with another number: an order came in between, or the write was not accepted.
+        # Reading decides.
         outcome = WriteOutcome.APPLIED if shown == write.quantity else WriteOutcome.UNKNOWN
         return WriteResult(listing, outcome, shown)
 

@@ -125,8 +125,8 @@ class TokenKeeper:
         try:
             self._take(await self.ask(self._grant(tried)))
         except GrantRefused as error:
-            # Another process may have been quicker with the same token: then its successor is, or
-            # soon will be, in the memory.
+            # Another process may have used the same token first: then the new one is, or soon will
+            # be, in the memory.
             for delay in (0.0, *_SECOND_LOOKS):
                 await self.context.clock.sleep(delay)
                 saved = await self._saved()
@@ -162,7 +162,7 @@ class TokenKeeper:
         try:
             reply = read_row(TokenReply, body, what="BASE's reply with tokens")
         except ContractBroken as error:
-            # The old token may be gone all the same; the next attempt shows it.
+            # The old token may be invalid nevertheless; the next attempt shows it.
             raise PlatformDown(str(error)) from None
         now = self.context.clock.now()
         ends_at = now + timedelta(seconds=reply.expires_in)

@@ -68,8 +68,8 @@ class Catalogue:
                 )
             offers, here = self._offers(document, variants), _position(after, number)
             after, number = max([after, *ids]), number + 1 if number else 0
-            # Products with many variants: delivered in parts, and continued after the page only
-            # once all of it is.
+            # Products with many variants are delivered in parts. The cursor passes the page only
+            # with its last part.
             for first in range(0, max(1, len(offers)), _PART):
                 part = offers[first : first + _PART]
                 whole = first + _PART >= len(offers)

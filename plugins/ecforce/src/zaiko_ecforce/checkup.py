@@ -20,7 +20,7 @@ async def check_shop(client: Client, settings: EcforceSettings) -> Sequence[Find
     try:
         findings += await _location(StockItems(client), settings.location_code)
     except (Pause, Skip, Stop) as error:
-        # The other questions would get the same answer.
+        # The other requests would get the same reply.
         return [_failure("stock", error)]
     for resource, include in _READS:
         try:
@@ -44,7 +44,7 @@ async def _location(items: StockItems, code: str) -> list[Finding]:
             f"No stock record has the location {code!r}. Locations seen: {codes}. Set "
             "location_code to one of them."
         )
-        # A shop without any stock record yet may have the location all the same.
+        # A shop without any stock record may still have the location.
         return [
             Finding(
                 FindingLevel.ERROR if others else FindingLevel.WARNING, "UNKNOWN_LOCATION", message

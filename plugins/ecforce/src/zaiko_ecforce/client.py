@@ -58,8 +58,8 @@ class Client:
             common.append(("include", include))
         body = await self._read(path, [*common, *params])
         if isinstance(body, dict) and "data" in body and body["data"] is None:
-            # Where a list is empty ecforce sends [] or leaves the key out; null would read as
-            # «there are none» for no reason.
+            # When a list is empty, ecforce sends [] or leaves the key out. Null must not be read as
+            # an empty list.
             raise ContractBroken(f"the reply for {path} has no list in `data`")
         document = read_document(body, what=path)
         if document.malformed:
@@ -106,7 +106,7 @@ class Client:
                 try:
                     response = await self._authorised(method, path, params, body)
                 except (PlatformDown, Timeout) as error:
-                    # A read may simply be repeated when the connection broke.
+                    # A read may be repeated when the connection broke.
                     is_safe = isinstance(error, PlatformDown) or (reading and error.sent is None)
                     delay = repeats.after_failure() if is_safe else None
                     if delay is None:

@@ -55,7 +55,7 @@ class EcforceConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # ecforce has no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
+        # ecforce has no idempotency keys, so `key` is not used and no write is ever repeated.
         return await self._inventory.write(writes)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:

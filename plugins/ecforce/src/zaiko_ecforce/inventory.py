@@ -56,7 +56,7 @@ class Inventory:
             except ConnectorError as error:
                 if first == 0:
                     raise
-                # The parts before were applied, so this may not be raised: it would say that
+                # The parts before were applied, so this must not be raised: it would say that
                 # nothing was.
                 self._client.log.warning(
                     "stock_write_stopped", reason=error.reason, unsettled=len(writes) - first

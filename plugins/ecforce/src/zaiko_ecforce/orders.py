@@ -98,8 +98,8 @@ class Orders:
             document = await self._list(filters, page=number, sort="updated_at,id")
             times = _times(document)
             if not _is_sorted(times) or (times and times[0] < position):
-                # Detected on the first page as a rule. What was delivered before is right all the
-                # same.
+                # This is usually detected on the first page. What was delivered before is right
+                # nevertheless.
                 self._client.log.warning("order_filter_ignored", since=query_time(position))
                 self._filter_works = False
                 return
@@ -203,8 +203,8 @@ class Orders:
         document = await self._list(filters, page=1, sort="id")
         shown = {row.id for row in document.rows}
         if document.malformed or not shown <= set(ids) or not document.is_last(1, PER):
-            # A missing id would be taken for a vanished order, so an ignored filter must not make
-            # one missing.
+            # A missing id would mean a vanished order, so an ignored filter must not make one
+            # missing.
             return await self._one_by_one(ids, read_at)
         return self._readings(document, read_at), shown
 

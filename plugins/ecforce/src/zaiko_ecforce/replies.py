@@ -109,7 +109,8 @@ def refusal(
             f"{where}: too many requests", retry_after=UNANNOUNCED_WAIT if wait is None else wait
         )
     if status == 403:
-        # Without the API's envelope it is the CDN in front of it, which does so under bursts.
+        # Without the API's envelope it comes from the CDN in front of the API, which answers bursts
+        # this way.
         return PlatformDown(f"{where} from in front of the API", retry_after=UNANNOUNCED_WAIT)
     if status >= 500 or status == 408:
         if writing:

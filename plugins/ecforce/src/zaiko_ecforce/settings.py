@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from zaiko_sdk import ConnectorSettings
+from zaiko_sdk import ConnectorSettings, http_origin
 
 _STATE_FIELDS = ("open_states", "shipped_states", "returned_states", "cancelled_states")
 
@@ -111,26 +110,7 @@ class EcforceSettings(ConnectorSettings):
     @field_validator("origin")
     @classmethod
     def _origin_is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value.strip().rstrip("/"))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(
-                "enter an address that begins with https://, such as https://example.ec-force.com"
-            )
-        if parts.path or parts.query or parts.fragment or parts.username:
-            raise ValueError(
-                "enter the address alone, without a path such as /api/v2 and without a user name"
-            )
-        # Plain http is for a simulator on this machine or in a neighbouring container: the token
-        # must not cross a network.
-        if (
-            parts.scheme == "http"
-            and "." in parts.hostname
-            and not parts.hostname.startswith("127.")
-        ):
-            raise ValueError(
-                "the address must begin with https://, because the token is sent to it"
-            )
-        return f"{parts.scheme}://{parts.netloc}"
+        return http_origin(value, example="https://example.ec-force.com", sends="the token")
 
     @field_validator("webhook_secret")
     @classmethod

@@ -93,15 +93,15 @@ class StockItems:
                 # A record that moved while paging comes twice.
                 item = None if row.id in seen else self._item(row)
                 seen.add(row.id)
-                # Re-checked by ourselves: an ignored filter returns every record of the shop.
+                # Checked again here: an ignored filter returns every record of the shop.
                 if (
                     item is not None
                     and item.sku in wanted
                     and (location is None or item.location == location)
                 ):
                     found[item.sku].append(item)
-            # A full page of exactly what was asked for needs no second one to prove that it was
-            # all.
+            # When a full page has exactly what was requested, no second page is needed to prove
+            # that it was all.
             complete = all(found[sku] for sku in skus) and len(seen) == whole(
                 document.meta.get("total_count")
             )

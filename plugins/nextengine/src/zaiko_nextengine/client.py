@@ -82,7 +82,7 @@ class Client:
         if isinstance(queue, int) and not isinstance(queue, bool):
             queue = str(queue)
         if not isinstance(queue, str) or not queue.isascii() or not queue.isdigit():
-            raise Timeout("Next Engine's reply to an upload tells no queue", sent=True)
+            raise Timeout("Next Engine's reply to an upload names no job", sent=True)
         return queue
 
     async def _uninterrupted(self, work: Coroutine[Any, Any, T]) -> T:
@@ -113,7 +113,7 @@ class Client:
         try:
             await self._exchange(SHOPS, {"fields": "shop_id", "limit": "1"}, writing=False)
         except Timeout as error:
-            # The call that is to come was not sent, so its outcome is not open.
+            # The actual call was not sent, so its outcome is not open.
             raise PlatformDown(
                 f"Next Engine did not answer when tokens had ended: {error.message}"
             ) from None

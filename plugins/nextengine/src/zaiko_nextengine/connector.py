@@ -57,8 +57,7 @@ class NextEngineConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # Next Engine knows no idempotency keys, so `key` has nowhere to go and no upload is ever
-        # repeated.
+        # Next Engine has no idempotency keys, so `key` is not used and no upload is ever repeated.
         return await self._stock.write(writes)
 
     async def aclose(self) -> None:

@@ -24,8 +24,8 @@ def order_from(rows: Sequence[OrderRow], *, read_at: datetime) -> Order:
     slip = rows[0]
     status, cancel = slip.receive_order_order_status_id, slip.receive_order_cancel_type_id
     if status == SHIPPED:
-        # Also when it was cancelled later: the units have left. What comes back is the warehouse's
-        # to receive.
+        # Also when it was cancelled later: the units were shipped. The warehouse receives what
+        # comes back.
         state = OrderState.SHIPPED
     elif cancel != NOT_CANCELLED:
         state = OrderState.CANCELLED
@@ -40,7 +40,7 @@ def order_from(rows: Sequence[OrderRow], *, read_at: datetime) -> Order:
         words += ["cancelled", cancel, slip.receive_order_cancel_type_name]
     return Order(
         external_id=slip.receive_order_row_receive_order_id,
-        # What the buyer was told; it may repeat, so it is no id.
+        # The number that the buyer knows. It may repeat, so it is not an id.
         number=slip.receive_order_row_shop_cut_form_id or slip.receive_order_row_receive_order_id,
         state=state,
         placed_at=slip.receive_order_date or slip.receive_order_import_date or read_at,

@@ -75,7 +75,7 @@ class Orders:
             reached = max(found.values(), default=None) if last else found[part[-1]]
             self._cursor = _moved(start, reached, began).text()
             yield OrderPage(orders, self._cursor, read_at, complete_until=began if last else None)
-            # Only now: the host has taken the page when it comes back.
+            # Only now: the host has stored the page when it asks for the next one.
             settled = read_at - timedelta(seconds=_SETTLED)
             self._delivered |= {slip: found[slip] for slip in part if found[slip] <= settled}
         self._delivered = {
@@ -110,7 +110,7 @@ class Orders:
                         "order_row_not_understood", order=slip, problem=str(error)
                     )
                     if slip:
-                        # It is there; what is wrong with it, reading it whole will tell.
+                        # It exists. Reading it whole will show what is wrong with it.
                         found.setdefault(slip, began)
                     continue
                 changed = row.receive_order_row_last_modified_newest_date or began
@@ -130,7 +130,8 @@ class Orders:
             and row.receive_order_include_to_order_id.strip("0")
         }
         missing = sorted(heirs - orders.keys())
-        # The heirs first: until their units count, those of the merged one must.
+        # The orders that took over units come first: until their units count, those of the merged
+        # order must.
         return [*(await self._read(missing)).values(), *orders.values()]
 
     async def _read(
@@ -158,7 +159,7 @@ class Orders:
         if strange and len(values) < len(asked):
             # An order whose rows were not understood would look as if it had vanished.
             raise ContractBroken(
-                f"{_PATH} told {strange} rows that are not of the orders asked for"
+                f"{_PATH} returned {strange} rows of orders that were not asked for"
             )
         return {
             slip: self._order(slip, values[slip], read_at, kept) for slip in asked if slip in values

@@ -32,8 +32,8 @@ async def pages_of(
         )
         last = _key(rows[-1], key) if rows else ""
         yield rows, last or after
-        # Whether `count` tells the rows returned or all that match is UNCONFIRMED; in the latter
-        # case it shows a cut below `limit`.
+        # UNCONFIRMED whether `count` is of the returned rows or of all that match. In the latter
+        # case it shows that a page was cut below `limit`.
         if not rows or (len(rows) < limit and (count is None or count <= offset + len(rows))):
             return
         if not last:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
-import httpx
 from pydantic import Field, SecretStr, field_validator, model_validator
-from zaiko_sdk import ConnectorSettings
+from zaiko_sdk import ConnectorSettings, http_origin
 
 
 class NextEngineSettings(ConnectorSettings):
@@ -74,24 +73,7 @@ class NextEngineSettings(ConnectorSettings):
     @field_validator("api_origin")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        try:
-            url = httpx.URL(value.strip())
-        except httpx.InvalidURL as error:
-            raise ValueError(
-                "api_origin must be an address such as https://api.next-engine.org"
-            ) from error
-        if (
-            url.scheme not in ("https", "http")
-            or not url.host
-            or url.path != "/"
-            or url.query
-            or url.fragment
-            or url.userinfo
-        ):
-            raise ValueError(
-                "api_origin must be an address such as https://api.next-engine.org, without a path"
-            )
-        return str(url).rstrip("/")
+        return http_origin(value, example="https://api.next-engine.org")
 
     @field_validator("client_secret", "state", "access_token", "refresh_token")
     @classmethod

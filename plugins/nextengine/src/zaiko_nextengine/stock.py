@@ -79,7 +79,7 @@ class Stock:
             named = dict.fromkeys(lines, ended.message)
         self._client.log.warning("upload_failed", lines=len(lines), named=len(named))
         shown = await self._seen(list(named))
-        # A line that nobody complains of has most likely been applied. Reading tells.
+        # A line without a complaint was most likely applied. Reading decides.
         unnamed = [WriteResult(code, WriteOutcome.UNKNOWN) for code in lines if code not in named]
         return unnamed + [
             self._refused(code, lines[code], words, shown) for code, words in named.items()
@@ -133,7 +133,7 @@ class Stock:
             ):
                 # A listing whose row was not understood, or cut off, would look as if it were gone.
                 raise ContractBroken(
-                    f"{_PATH} told other rows than those asked for, or not all of them"
+                    f"{_PATH} returned rows that were not asked for, or not all of them"
                 )
             shown |= {code: number for code, number in found.items() if code in asked}
         return shown

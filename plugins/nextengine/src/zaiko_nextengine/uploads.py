@@ -89,7 +89,7 @@ class Uploads:
         try:
             await self._memory.change({_QUEUE_FIELD: queue})
         except StateUnavailable:
-            # The mark without the id stays, and will do.
+            # The note without the id stays, and is sufficient.
             self._log.warning("upload_not_noted", queue=queue)
         ended = await self._end_of(queue)
         if ended is not None:
@@ -137,7 +137,7 @@ class Uploads:
         if row is not None:
             over = row.que_status_id not in (_WAITING, _RUNNING)
         else:
-            # Which one is ours cannot be told; when none is left unfinished, ours is not.
+            # It is not known which one is ours; when none is unfinished, ours is finished.
             form = {
                 "fields": fields_of(QueueRow),
                 "que_status_id-in": f"{_WAITING},{_RUNNING}",

@@ -92,7 +92,7 @@ async def _licence(client: Client, now: datetime) -> Finding:
         )
     if expiry is None:
         message = (
-            f"RMS does not tell when the licence key ends. Enable {LICENCE_EXPIRY.api} for it, "
+            f"RMS does not say when the licence key ends. Enable {LICENCE_EXPIRY.api} for it, "
             "to be warned in time."
         )
         return Finding(FindingLevel.WARNING, "LICENSE_KEY_EXPIRY_UNKNOWN", message)

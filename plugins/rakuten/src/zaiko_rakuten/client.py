@@ -150,7 +150,7 @@ class Client:
         document = reply.document(LICENCE_EXPIRY.name)
         expiry = moment(document.get("expiryDate")) if isinstance(document, dict) else None
         if expiry is None:
-            raise ContractBroken(f"{LICENCE_EXPIRY.name} did not tell a date")
+            raise ContractBroken(f"{LICENCE_EXPIRY.name} returned no date")
         self._licence_told = True
         return expiry
 
@@ -158,8 +158,8 @@ class Client:
         """Return what a refused access means. RMS answers the same for an invalid key and for a
         function that is not enabled, so the licence API is asked about the key."""
         now = self.clock.monotonic()
-        # The licence API may itself not be enabled: then what another function said a moment ago
-        # counts.
+        # The licence API itself may not be enabled: then the latest reply of another function
+        # decides.
         key_is_good = not self._licence_told and now - self._key_worked_at < _JUST_NOW
         with contextlib.suppress(ConnectorError):
             key_is_good = await self.licence_expiry() is not None or key_is_good

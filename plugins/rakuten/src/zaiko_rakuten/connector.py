@@ -59,7 +59,7 @@ class RakutenConnector(Connector):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
     ) -> Sequence[WriteResult]:
-        # RMS has no idempotency keys, so `key` has nowhere to go and no write is ever repeated.
+        # RMS has no idempotency keys, so `key` is not used and no write is ever repeated.
         return await self._writing.write(writes)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:

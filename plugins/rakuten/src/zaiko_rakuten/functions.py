@@ -20,8 +20,8 @@ class Function:
     writes: bool = False
 
 
-# UNCONFIRMED: the rate of the purchased-item API and of the licence API. The order API's 1/s is
-# taken.
+# UNCONFIRMED: the rate of the purchased-item API and of the licence API. Assumed to be the order
+# API's, 1/s.
 SEARCH_PURCHASES = Function(
     "purchaseItem.searchOrderItem",
     "POST",

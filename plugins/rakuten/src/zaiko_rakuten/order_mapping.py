@@ -73,7 +73,7 @@ def _lines(package: RmsFields, *, shipped: bool) -> Iterator[OrderLine]:
     package_deleted = package.flag_or("packageDeleteFlag", False)
     for item in package.each_or_empty("ItemModelList"):
         # Lines that Rakuten does not count (inventoryType 0) are kept: the goods leave the
-        # warehouse all the same.
+        # warehouse nevertheless.
         units = item.units("units")
         # UNCONFIRMED: answers have been seen with 0 only; a line that is flagged counts as zero
         # units.
@@ -93,8 +93,8 @@ def _lines(package: RmsFields, *, shipped: bool) -> Iterator[OrderLine]:
             name = own if len(skus) == 1 else f"{own}/{variant}"
             yield OrderLine(
                 external_id=name,
-                # Orders from before the shop's move to SKUs have no variantId: nobody can say which
-                # listing was sold.
+                # Orders from before the shop's move to SKUs have no variantId: it is not known
+                # which listing was sold.
                 listing=listing_id(manage_number, variant) if manage_number and variant else None,
                 ordered=units,
                 cancelled=cancelled,

@@ -121,8 +121,8 @@ class OrderApi:
             return [], refused
         fields = RmsFields(api.get.name, reply.document(api.get.name))
         if "OrderModelList" not in fields and numbers:
-            # An empty list is an answer, no list is not: every order that was asked for would be
-            # taken for vanished.
+            # An empty list is a valid reply, a missing list is not: every requested order would
+            # seem to have vanished.
             raise ContractBroken(f"{api.get.name} answered without OrderModelList")
         asked = set(numbers)
         rows = []

@@ -103,8 +103,8 @@ class Orders:
             found = await self._api.search(part, 1)
             if found.total > SPLIT_AT and part.end - part.start > _SMALLEST:
                 middle = (part.start + (part.end - part.start) / 2).replace(microsecond=0)
-                # Both ends of a search are included; an order in the second between would be missed
-                # otherwise.
+                # Both ends of a search are included; otherwise an order in the second between would
+                # be missed.
                 windows += [Window(middle, part.end), Window(part.start, middle)]
                 continue
             if found.total > CEILING:
@@ -140,8 +140,8 @@ class Orders:
                 orders.append(self._order(by_number[number], read_at))
         missing = [number for number in numbers if number not in by_number]
         if missing and not missing_too:
-            # Asked for again with every fetch: a search that is ahead of the orders must not lose
-            # one.
+            # Requested again with every fetch: a search that shows a number before its order exists
+            # must not lose the order.
             self._log.warning("orders_not_returned", orders=missing[:20], count=len(missing))
             for number in missing:
                 self._missing.setdefault(number, read_at)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import enum
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
-from zaiko_sdk import ConnectorSettings
+from zaiko_sdk import ConnectorSettings, http_origin
 
 RMS = "https://api.rms.rakuten.co.jp"
 
@@ -90,24 +89,7 @@ class RakutenSettings(ConnectorSettings):
     @field_validator("origin")
     @classmethod
     def _origin_is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value.strip().rstrip("/"))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"enter an address that begins with https://, such as {RMS}")
-        if parts.path or parts.query or parts.fragment or parts.username:
-            raise ValueError(
-                "enter the address alone, without a path such as /es/2.0 and without a user name"
-            )
-        # Plain http is for a simulator on this machine or in a neighbouring container: the keys
-        # must not cross a network.
-        if (
-            parts.scheme == "http"
-            and "." in parts.hostname
-            and not parts.hostname.startswith("127.")
-        ):
-            raise ValueError(
-                "the address must begin with https://, because the keys are sent to it"
-            )
-        return f"{parts.scheme}://{parts.netloc}"
+        return http_origin(value, example=RMS, sends="the licence key")
 
     @field_validator("service_secret", "license_key")
     @classmethod

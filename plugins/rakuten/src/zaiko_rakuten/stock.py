@@ -71,7 +71,7 @@ class Stock:
         reply = await self._client.call(GET_STOCK, body=body)
         fields = RmsFields(GET_STOCK.name, reply.document(GET_STOCK.name))
         if "inventories" not in fields:
-            # An empty list is an answer, no list is not: every number would be taken for never
+            # An empty list is a valid reply, a missing list is not: every SKU would seem never
             # registered.
             raise ContractBroken(f"{GET_STOCK.name} answered without inventories")
         asked, strange = set(pairs), 0
@@ -113,6 +113,6 @@ def _level(external_id: str, pair: Pair | None, shown: Mapping[Pair, int | None]
         return InventoryLevel(
             external_id,
             None,
-            ItemRefused(f"RMS told a stock number for {external_id} that cannot be read"),
+            ItemRefused(f"RMS returned a stock number for {external_id} that cannot be read"),
         )
     return InventoryLevel(external_id, shown.get(pair))

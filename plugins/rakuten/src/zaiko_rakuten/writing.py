@@ -198,7 +198,7 @@ class _Call:
                 self._say(entry.external_id, WriteOutcome.UNKNOWN)
             return
         conflict = reply.status == 409 or CONFLICT in reply.codes
-        # A conflict names no culprit.
+        # A conflict does not name the entry that caused it.
         named = {} if conflict else _named(entries, reply)
         untouched, vanished = self._sort(entries, named, shown)
         await self._settle_vanished(vanished)
@@ -209,7 +209,7 @@ class _Call:
                 return
             await self._clock.sleep(_CONFLICT_WAIT)
         elif len(untouched) == len(entries):
-            # RMS does not say which entry it refuses: halve until it stands alone.
+            # RMS does not say which entry it refuses: halve the call until the entry is alone.
             middle = len(untouched) // 2
             await self._send(untouched[:middle])
             await self._send(untouched[middle:])

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
-from zaiko_sdk import Clock, CredentialsRejected, Fields, PlatformDown, Retry
+from zaiko_sdk import Clock, CredentialsRejected, PlatformDown, ReplyFields, Retry
 
 from zaiko_shopify.replies import body_of, refusal_by_status, words_of
 from zaiko_shopify.settings import ShopifySettings
@@ -37,7 +37,7 @@ class Credentials:
     def __init__(self, settings: ShopifySettings, clock: Clock, post: Post) -> None:
         self._settings, self._clock, self._post = settings, clock, post
         self._granted: _Granted | None = None
-        # A token that was refused may still be quoted by the reply to its successor's request.
+        # The reply to the next token's request may still quote a token that was refused.
         self._given: deque[str] = deque(maxlen=4)
         self._turn = asyncio.Lock()
 
@@ -51,7 +51,7 @@ class Credentials:
                 try:
                     self._granted = await self._grant()
                 except Retry:
-                    # The old one is good for a while yet.
+                    # The old token still works for a while.
                     if self._granted is None or now >= self._granted.ends_at:
                         raise
             return self._granted.token
@@ -88,7 +88,7 @@ class Credentials:
             raise PlatformDown(
                 "Shopify answered the request for a token with something that is not JSON"
             )
-        granted = Fields("Shopify's token", body)
+        granted = ReplyFields("Shopify's token", body)
         life = granted.number("expires_in")
         self._given.append(granted.text("access_token"))
         return _Granted(granted.text("access_token"), asked + life * _SHARE_OF_LIFE, asked + life)

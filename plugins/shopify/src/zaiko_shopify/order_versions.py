@@ -39,7 +39,7 @@ class OrderVersions:
         """Note that a page with this cursor goes to the host. `readings` are its orders with their
         `updatedAt`, `served_at` is when they were requested by Shopify's clock."""
         for order, version in readings:
-            # Put last: the order of insertion is the order of forgetting.
+            # Put last, because the oldest insertion is forgotten first.
             self._known.pop(order, None)
             if served_at - version >= SETTLED:
                 self._known[order] = version

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from zaiko_sdk import ConnectorSettings
+from zaiko_sdk import ConnectorSettings, http_origin
 
 _DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 _LOCATION = re.compile(r"(?:gid://shopify/Location/)?(\d+)")
@@ -142,24 +141,7 @@ class ShopifySettings(ConnectorSettings):
     def _origin_is_an_address(cls, value: str | None) -> str | None:
         if value is None or not value.strip():
             return None
-        parts = urlsplit(value.strip().rstrip("/"))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(
-                "enter an address that begins with http:// or https://, or leave it empty"
-            )
-        if parts.path or parts.query or parts.fragment or parts.username:
-            raise ValueError("enter the address alone, without a path and without a user name")
-        # Plain http is for a simulator on this machine or in a neighbouring container: the token
-        # must not cross a network.
-        if (
-            parts.scheme == "http"
-            and "." in parts.hostname
-            and not parts.hostname.startswith("127.")
-        ):
-            raise ValueError(
-                "the address must begin with https://, because the token is sent to it"
-            )
-        return f"{parts.scheme}://{parts.netloc}"
+        return http_origin(value, example="https://localhost:8080", sends="the token")
 
     @field_validator("access_token", "client_secret", "previous_client_secret")
     @classmethod

@@ -172,7 +172,7 @@ class Stock:
                     ItemRefused("Shopify does not let it be tracked.", platform_message=words),
                 )
         if level.available is not None:
-            # It had a number all along, which counts from now on: the host compares with that one.
+            # It already had a number, which counts from now on: the host compares with that one.
             return _stale(write, level.available)
         variables = {
             "item": item,
@@ -218,8 +218,8 @@ class _Batch:
                 ]
                 return self._results
             if refusal.doubtful or (self._doubtful and not refusal.earlier_failed):
-                # A refusal does not prove that an attempt whose answer was lost was not applied:
-                # reading must tell.
+                # A refusal does not prove that an attempt whose reply was lost was not applied:
+                # reading must decide.
                 self._results += [
                     WriteResult(write.ref.external_id, WriteOutcome.UNKNOWN) for write in left
                 ]

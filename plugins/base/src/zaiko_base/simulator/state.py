@@ -242,6 +242,6 @@ class BaseShop(SimulatedShop):
         code = "" if extra.get("no_code") else listing.sku
         variation = SimVariation(number, label, code, listing.quantity, listing.barcode)
         item.variations.append(variation)
-        # By the test's name for it, also when the owner gave it no code.
+        # By the test's name for the listing, also when the owner gave it no code.
         self._by_sku[listing.sku] = (item, variation)
         return listing_id(item.id, number or None)

@@ -200,7 +200,7 @@ def _order_rows(
     for order in orders:
         assert isinstance(order, SimOrder)
         attributes = order.attributes(
-            tells_deletion=shop.behaviour["deleted_at_on_orders"], lighter=lighter
+            shows_deletion=shop.behaviour["deleted_at_on_orders"], lighter=lighter
         )
         row = _resource("order", order, attributes)
         if with_items:
@@ -236,10 +236,10 @@ class _Page:
     """One page of a list and the `meta` and `links` that go with it."""
 
     def __init__(
-        self, rows: Sequence[Any], total: int, page: int, per: int, path: str, tells_pages: str
+        self, rows: Sequence[Any], total: int, page: int, per: int, path: str, pages_form: str
     ) -> None:
         self.rows, self._total, self._page, self._per, self._path = rows, total, page, per, path
-        self._tells_pages = tells_pages
+        self._pages_form = pages_form
 
     def document(self, rows: list[Any], included: list[Any]) -> dict[str, Any]:
         pages = max(1, -(-self._total // self._per))
@@ -250,9 +250,9 @@ class _Page:
             "count": len(rows),
             "total_pages": pages,
         }
-        if self._tells_pages == "missing":
+        if self._pages_form == "missing":
             del meta["total_pages"]
-        elif self._tells_pages == "zero":
+        elif self._pages_form == "zero":
             meta["total_pages"] = 0
         links = {
             "self": self._link(self._page),
@@ -280,13 +280,13 @@ def _page(shop: EcforceShop, request: Request, resource: str, rows: Sequence[Any
     page = max(1, _number(query.get("page"), 1))
     per = min(_MOST_PER, max(1, _number(query.get("per"), _DEFAULT_PER)))
     shift = {"duplicate": -1, "missing": 1}.get(shop.behaviour["pages"], 0) if page > 1 else 0
-    tells = shop.behaviour["total_pages"]
-    if tells == "sometimes":
+    form = shop.behaviour["total_pages"]
+    if form == "sometimes":
         shop.count("lists")
-        tells = ("given", "missing", "zero")[shop.calls["lists"] % 3]
+        form = ("given", "missing", "zero")[shop.calls["lists"] % 3]
     path = f"/api/v2/admin/{resource}"
     return _Page(
-        kept[(page + shift - 1) * per : (page + shift) * per], len(kept), page, per, path, tells
+        kept[(page + shift - 1) * per : (page + shift) * per], len(kept), page, per, path, form
     )
 
 

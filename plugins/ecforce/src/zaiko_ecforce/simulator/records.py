@@ -189,7 +189,7 @@ class SimOrder(Record):
     delivered_at: datetime | None = None
     payment_voided_at: datetime | None = None
 
-    def attributes(self, *, tells_deletion: bool, lighter: bool) -> dict[str, Any]:
+    def attributes(self, *, shows_deletion: bool, lighter: bool) -> dict[str, Any]:
         total = sum(1980 * line.quantity for line in self.lines)
         attributes: dict[str, Any] = self._common() | {
             "number": self.number,
@@ -227,4 +227,4 @@ class SimOrder(Record):
             "email": "hanako.yamada@example.test",
             "memo01": "山田花子様 03-0000-0000",
         }
-        return attributes | ({"deleted_at": shown(self.deleted_at)} if tells_deletion else {})
+        return attributes | ({"deleted_at": shown(self.deleted_at)} if shows_deletion else {})

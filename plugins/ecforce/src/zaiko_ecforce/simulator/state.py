@@ -109,7 +109,7 @@ class EcforceShop(SimulatedShop):
             number = self.new_id("order") * 2
             created = now
             if options.get("old_id"):
-                # The id was given out when the buyer began to check out, which others overtook.
+                # The id was issued when the buyer began to check out; later buyers finished first.
                 number, created = number - 61, now - timedelta(hours=1)
             order = SimOrder(
                 number,

@@ -182,7 +182,7 @@ def _let_in(shop: NextEngineAccount, form: Mapping[str, str], *, login: bool) ->
 def _refused(shop: NextEngineAccount, code: str) -> Response:
     message = _WORDS.get(code, "エラーが発生しました。")
     text = [{"message": message}] if shop.behaviour["message_form"] == "list" else message
-    # The tokens stand in an error's reply too, but not for one who proves nothing.
+    # Error replies contain the tokens too, but not for a caller without valid ones.
     tokens = {} if code[:3] in ("001", "002") else shop.grants.reply_fields()
     body = {
         "result": "redirect" if code == ENDED else "error",

@@ -111,7 +111,7 @@ class RakutenShop(SimulatedShop):
                     raise SimulationError(f"{sku} is sold out")
             now = self.now()
             placed_at = now - timedelta(seconds=float(options.get("placed_ago", 0)))
-            # The number falls when the order number is born (UNCONFIRMED).
+            # The number falls when the order number is created (UNCONFIRMED).
             for _, pair, units in taken:
                 self._move(pair, -units)
             self._number += 1

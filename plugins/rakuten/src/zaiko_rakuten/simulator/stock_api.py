@@ -78,7 +78,7 @@ def _bulk_get(shop: RakutenShop, request: Request, body: Any) -> Response:
         return wrong.response(with_path=True)
     shop.purge_orphans()
     found = [shop.stock_rows[pair].as_json(pair) for pair in pairs if pair in shop.stock_rows]
-    # UNCONFIRMED: the order of the rows; reversed, so that nobody relies on it.
+    # UNCONFIRMED: the order of the rows. Reversed, so that no connector relies on it.
     return JSONResponse({"inventories": found[::-1]})
 
 

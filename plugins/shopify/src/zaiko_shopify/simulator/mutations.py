@@ -247,8 +247,7 @@ def _judge(
             continue
         assert variant is not None
         assert place is not None
-        # A level that was never there is written to all the same, and the shop does not sell from
-        # it.
+        # A level that never existed is written to nevertheless, and the shop does not sell from it.
         level = variant.levels.get(place.number) or SimLevel(place, active=False)
         held = level.on_hand if name == "on_hand" else level.available
         wanted = entry["changeFromQuantity"]

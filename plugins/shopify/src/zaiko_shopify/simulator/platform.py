@@ -105,7 +105,7 @@ class Platform(PlatformState):
 
     def _shape(self, error: GraphQLError) -> dict[str, Any]:
         if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
-            # A fault of the simulator itself must not look like one of the platform's answers.
+            # A bug of the simulator must not look like a reply of the platform.
             raise error.original_error
         shaped: dict[str, Any] = dict(error.formatted)
         return shaped

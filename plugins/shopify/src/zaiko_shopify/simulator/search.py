@@ -62,8 +62,7 @@ def parse(text: str, known: Mapping[str, Reader], enums: Mapping[str, frozenset[
             position = word.end()
             joined = word[1] == "OR"
             if word[1] not in ("OR", "AND"):
-                # What is left of an unquoted time after its second colon is read as a field of its
-                # own.
+                # The rest of an unquoted time after its second colon is parsed as another field.
                 name = word[1].lstrip(":").split(":", 1)[0]
                 search.warnings.append(
                     _warning(name, "Invalid search field for this query.", "invalid_field")

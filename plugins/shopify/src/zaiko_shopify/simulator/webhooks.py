@@ -81,8 +81,8 @@ class Webhooks:
             return
         delivery = self._signed(topic, payload, uri)
         self.sent.append(delivery)
-        # Subscriptions made through the API name https addresses of the outside world: those are
-        # only kept.
+        # Subscriptions through the API name https addresses outside this machine: those are only
+        # kept.
         if self.url:
             self._post([delivery] * self.copies)
 

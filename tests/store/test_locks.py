@@ -1,4 +1,4 @@
-"""Writers of one merchant take turns in their process, before the database."""
+"""Writers of one merchant take locks in their process, before the database."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import threading
 
 import pytest
 from zaiko_core.domain.errors import StorageUnavailable
-from zaiko_core.storage.turns import KeyedLock
+from zaiko_core.storage.locks import KeyedLock
 
 
 def test_one_at_a_time_and_others_are_not_waited_for() -> None:
-    turns, at_work, most = KeyedLock(10), 0, 0
+    locks, at_work, most = KeyedLock(10), 0, 0
     lock = threading.Lock()
 
     def work() -> None:
         nonlocal at_work, most
         for _ in range(200):
-            with turns.taken("aoi"):
+            with locks.hold("aoi"):
                 with lock:
                     at_work += 1
                     most = max(most, at_work)
@@ -24,7 +24,7 @@ def test_one_at_a_time_and_others_are_not_waited_for() -> None:
                     at_work -= 1
 
     threads = [threading.Thread(target=work) for _ in range(4)]
-    with turns.taken("beni"):
+    with locks.hold("beni"):
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -34,31 +34,31 @@ def test_one_at_a_time_and_others_are_not_waited_for() -> None:
 
 
 def test_who_waits_too_long_is_told_and_takes_nothing() -> None:
-    turns = KeyedLock(0.05)
+    locks = KeyedLock(0.05)
     refused: list[bool] = []
 
     def wait() -> None:
-        with pytest.raises(StorageUnavailable, match="try again"), turns.taken("aoi"):
+        with pytest.raises(StorageUnavailable, match="try again"), locks.hold("aoi"):
             pass
         refused.append(True)
 
-    with turns.taken("aoi"):
+    with locks.hold("aoi"):
         waiting = threading.Thread(target=wait)
         waiting.start()
         waiting.join()
-    with turns.taken("aoi"):
+    with locks.hold("aoi"):
         pass
 
     assert refused == [True]
 
 
 def test_a_turn_ends_with_an_error_too_and_nothing_is_kept_of_it() -> None:
-    turns = KeyedLock(0.05)
+    locks = KeyedLock(0.05)
 
-    with pytest.raises(KeyError), turns.taken("aoi"):
+    with pytest.raises(KeyError), locks.hold("aoi"):
         raise KeyError
 
-    with turns.taken("aoi"):
+    with locks.hold("aoi"):
         pass
-    assert not turns._turns
-    assert not turns._wanted
+    assert not locks._locks
+    assert not locks._users

@@ -1,4 +1,4 @@
-"""Counts over all merchants, for the metrics and the witness: reads that touch no lock."""
+"""Counts over all merchants, for the metrics and the high-water mark: reads that take no lock."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, case, func, select
 
 from zaiko_core.storage import schema
+from zaiko_core.storage.sql import execute
 
 DAY = 24 * 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """By connector: links with sync enabled, and how many of them were read within a day. Drifts of
-    a day by (connector, cause)."""
+class Statistics:
+    """`links`, by connector: links with sync enabled, and how many of them were read within a day.
+    `drifts`: drifts of a day by (connector, cause)."""
 
     links: dict[str, tuple[int, int]]
     drifts: dict[tuple[str, str], int]
     oversells: int
 
 
-def take(connection: Connection, now: int) -> Census:
-    """Count. Reads every link: not for every second."""
+def take(connection: Connection, now: int) -> Statistics:
+    """Count over all merchants. Reads every link: not for every second."""
     shops, links, drifts, oversells = schema.shops, schema.links, schema.drifts, schema.oversells
     of_shop = and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop)
     fresh = func.sum(case((links.c.read_at >= now - DAY, 1), else_=0))
@@ -37,19 +38,24 @@ def take(connection: Connection, now: int) -> Census:
         .join(drifts, found_in)
         .where(drifts.c.at >= now - DAY)
     )
-    return Census(
+    return Statistics(
         {
             row[0]: (row[1], int(row[2]))
-            for row in connection.execute(by_connector.group_by(shops.c.connector))
+            for row in execute(connection, by_connector.group_by(shops.c.connector))
         },
         {
             (row[0], row[1]): row[2]
-            for row in connection.execute(by_cause.group_by(shops.c.connector, drifts.c.cause))
+            for row in execute(connection, by_cause.group_by(shops.c.connector, drifts.c.cause))
         },
-        int(connection.scalar(select(func.count()).where(oversells.c.cleared_at.is_(None))) or 0),
+        int(
+            execute(
+                connection, select(func.count()).where(oversells.c.cleared_at.is_(None))
+            ).scalar()
+            or 0
+        ),
     )
 
 
 def revisions(connection: Connection) -> int:
-    """The sum of all merchants' newest revisions."""
-    return int(connection.scalar(select(func.sum(schema.merchants.c.head))) or 0)
+    """Return the sum of all merchants' newest revisions."""
+    return int(execute(connection, select(func.sum(schema.merchants.c.head))).scalar() or 0)

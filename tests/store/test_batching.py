@@ -1,12 +1,12 @@
-"""What waits for the same merchant goes together (ADR 0026), and nobody can tell but by the
-clock."""
+"""What waits for the same merchant shares a transaction (ADR 0032), and only the clock shows it."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -15,11 +15,12 @@ import pytest
 from sqlalchemy import event, select, text
 from support.world import MERCHANT, WAREHOUSE, World
 from zaiko_core.app import stock
+from zaiko_core.app.ports import Mergeable
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import NotFound, ServiceError, StorageUnavailable
 from zaiko_core.storage import schema
+from zaiko_core.storage.batching import MAX_ITEMS, Batcher, QueuedItem, Settled
 from zaiko_core.storage.engine import Database
-from zaiko_core.storage.together import MOST, Item, Outcome, Together
 
 
 @pytest.fixture
@@ -49,13 +50,13 @@ def receipt(units: int, cause: str) -> Callable[[Any], int]:
     return work
 
 
-def abreast(
+def concurrent(
     db: Database, works: Sequence[Callable[[Any], Any]], *, write: bool = True
 ) -> list[Any]:
     """Their answers, or what they raised. All wait behind the first one."""
 
     async def run() -> list[Any]:
-        do = db.write_together if write else db.read
+        do = db.write if write else db.read
         return await asyncio.gather(*(do(MERCHANT, work) for work in works), return_exceptions=True)
 
     return asyncio.run(run())
@@ -66,7 +67,7 @@ def units(world: World) -> int:
 
 
 def test_writes_that_wait_share_a_commit(world: World, commits: list[str]) -> None:
-    assert len(abreast(world.db, [receipt(1, f"c{n}") for n in range(30)])) == 30
+    assert len(concurrent(world.db, [receipt(1, f"c{n}") for n in range(30)])) == 30
     assert units(world) == 30
     assert len([*commits]) <= 5
 
@@ -74,7 +75,7 @@ def test_writes_that_wait_share_a_commit(world: World, commits: list[str]) -> No
 def test_each_write_of_a_group_has_a_revision_of_its_own_in_the_order_of_coming(
     world: World,
 ) -> None:
-    revisions = abreast(world.db, [receipt(1, f"c{n}") for n in range(20)])
+    revisions = concurrent(world.db, [receipt(1, f"c{n}") for n in range(20)])
     assert revisions == list(range(revisions[0], revisions[0] + 20))
     table = schema.changes
     with world.db.engine.connect() as connection:
@@ -86,7 +87,7 @@ def test_each_write_of_a_group_has_a_revision_of_its_own_in_the_order_of_coming(
 
 
 def test_a_write_that_changes_nothing_takes_no_revision_from_the_next(world: World) -> None:
-    first, none, second = abreast(
+    first, none, second = concurrent(
         world.db, [receipt(1, "c1"), lambda uow: uow.answer_revision, receipt(1, "c2")]
     )
     assert (none, second) == (first, first + 1)
@@ -114,7 +115,7 @@ def test_what_one_is_refused_for_is_its_own_and_nothing_of_it_is_kept(world: Wor
         senseless,
         receipt(1, "c3"),
     ]
-    answers = abreast(world.db, works)
+    answers = concurrent(world.db, works)
     assert [isinstance(answer, int) for answer in answers] == [
         True,
         False,
@@ -129,41 +130,34 @@ def test_what_one_is_refused_for_is_its_own_and_nothing_of_it_is_kept(world: Wor
     assert units(world) == 4
 
 
-def looked(db: Database, looks: Sequence[tuple[Callable[..., Any], str]]) -> list[Any]:
-    """What they find. All wait behind the first one."""
+def test_queries_that_wait_are_merged_and_each_finds_its_own(world: World) -> None:
+    asked: list[list[str]] = []
 
-    async def run() -> list[Any]:
-        return await asyncio.gather(
-            *(db.look(MERCHANT, look, key) for look, key in looks), return_exceptions=True
-        )
+    def stocks(uow: Any, products: Sequence[str]) -> list[str | None]:
+        asked.append(list(products))
+        found = uow.stocks.get(products)
+        return [product if product in found else None for product in products]
 
-    return asyncio.run(run())
-
-
-def test_looks_that_wait_are_one_look_and_each_finds_its_own(world: World) -> None:
-    asked: list[set[str]] = []
-
-    def stocks(uow: Any, products: Collection[str]) -> dict[str, str]:
-        asked.append(set(products))
-        return {product: record.product for product, record in uow.stocks.get(products).items()}
-
-    def warehouses(uow: Any, keys: Collection[str]) -> dict[str, str]:
-        return {key: record.warehouse for key, record in uow.warehouses.get(keys).items()}
+    def warehouses(uow: Any, keys: Sequence[str]) -> list[str]:
+        return [uow.warehouses.get(keys)[key].warehouse for key in keys]
 
     keys = ["tea", "jam", "none", "tea"] * 4
-    found = looked(world.db, [*((stocks, key) for key in keys), (warehouses, WAREHOUSE)])
+    queries = [Mergeable(stocks, key) for key in keys]
+    found = concurrent(world.db, [*queries, Mergeable(warehouses, WAREHOUSE)], write=False)
     assert found == [None if key == "none" else key for key in keys] + [WAREHOUSE]
     assert len(asked) <= 3
-    assert set.union(*asked) == set(keys)
+    assert {key for keys in asked for key in keys} == set(keys)
+    assert all(len(keys) == len(set(keys)) for keys in asked)
 
 
-def test_a_look_that_fails_for_one_key_fails_for_that_one_only(world: World) -> None:
-    def fragile(uow: Any, keys: Collection[str]) -> dict[str, str]:
+def test_a_merged_query_that_fails_for_one_item_fails_for_that_one_only(world: World) -> None:
+    def fragile(uow: Any, keys: Sequence[str]) -> list[str]:
         if "bad" in keys:
             raise ZeroDivisionError
-        return {key: key for key in keys}
+        return list(keys)
 
-    found = looked(world.db, [(fragile, key) for key in ("a", "b", "bad", "c", "d")])
+    queries = [Mergeable(fragile, key) for key in ("a", "b", "bad", "c", "d")]
+    found = concurrent(world.db, queries, write=False)
     assert isinstance(found[2], ZeroDivisionError)
     assert [*found[:2], *found[3:]] == ["a", "b", "c", "d"]
 
@@ -175,7 +169,7 @@ def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
     def senseless(uow: Any) -> None:
         uow._connection.execute(text("SELECT nonsense FROM nowhere"))
 
-    answers = abreast(
+    answers = concurrent(
         world.db,
         [lambda uow: 1, refused, lambda uow: uow.stocks.get(["tea"]), senseless, lambda uow: 5],
         write=False,
@@ -186,7 +180,7 @@ def test_a_reading_that_is_refused_is_refused_alone(world: World) -> None:
     assert not isinstance(answers[3], ServiceError)
 
 
-def test_acts_that_wait_are_one_unit_of_work_unless_their_claims_meet(
+def test_commands_that_wait_are_one_unit_of_work_unless_they_share_a_conflict_key(
     world: World, commits: list[str]
 ) -> None:
     asked: list[list[str]] = []
@@ -198,50 +192,48 @@ def test_acts_that_wait_are_one_unit_of_work_unless_their_claims_meet(
             for posting in stock.receive(uow, receipts)
         ]
 
-    async def run() -> list[int]:
-        told = [
-            stock.Receipt(product, WAREHOUSE, 1, f"c{n}")
-            for n in range(8)
-            for product in [("tea", "jam")[n % 2]]
-        ]
-        return await asyncio.gather(
-            *(
-                world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,))
-                for receipt in told
-            )
-        )
-
-    answers = asyncio.run(run())
+    receipts = [
+        stock.Receipt(("tea", "jam")[number % 2], WAREHOUSE, 1, f"c{number}") for number in range(8)
+    ]
+    commands = [Mergeable(receive, receipt, receipt.conflict_keys) for receipt in receipts]
+    answers = concurrent(world.db, commands)
     assert asked == [["c0"], ["c1", "c2"], ["c3", "c4"], ["c5", "c6"], ["c7"]]
     assert [answer % 1000 for answer in answers] == [1, 1, 2, 2, 3, 3, 4, 4]
     of_tea = [answer // 1000 for answer in answers[::2]]
-    # What has an etag is never left twice with the same one.
+    # What has an etag never has the same one twice.
     assert of_tea == sorted(set(of_tea))
     assert len(commits) <= 5
 
 
-def test_an_act_that_is_refused_is_refused_alone(world: World) -> None:
+def test_a_merged_command_that_is_refused_is_refused_alone(world: World) -> None:
     def receive(uow: Any, receipts: Sequence[stock.Receipt]) -> list[bool]:
         return [posting.already_recorded for posting in stock.receive(uow, receipts)]
 
-    async def run() -> list[Any]:
-        told = [
-            stock.Receipt(product, WAREHOUSE, 1, f"c{n}")
-            for n, product in enumerate(("tea", "jam", "none", "tea", "jam"))
-        ]
-        calls = [
-            world.db.act(MERCHANT, receive, receipt, claims=(receipt.product,)) for receipt in told
-        ]
-        return await asyncio.gather(*calls, return_exceptions=True)
-
-    answers = asyncio.run(run())
+    receipts = [
+        stock.Receipt(product, WAREHOUSE, 1, f"c{number}")
+        for number, product in enumerate(("tea", "jam", "none", "tea", "jam"))
+    ]
+    commands = [Mergeable(receive, receipt, receipt.conflict_keys) for receipt in receipts]
+    answers = concurrent(world.db, commands)
     assert isinstance(answers[2], NotFound)
     assert answers[:2] + answers[3:] == [False] * 4
     assert units(world) == 2
 
 
+def test_a_long_command_makes_only_those_wait_that_came_before_it(
+    world: World, commits: list[str]
+) -> None:
+    def long(uow: Any) -> int:
+        time.sleep(0.3)
+        return int(uow.revision)
+
+    concurrent(world.db, [lambda uow: None, long, lambda uow: None, lambda uow: None])
+    # The first alone, the long one, and what came after it.
+    assert len(commits) == 3
+
+
 def test_readings_that_wait_share_a_snapshot(world: World, commits: list[str]) -> None:
-    revisions = abreast(world.db, [lambda uow: uow.revision for _ in range(30)], write=False)
+    revisions = concurrent(world.db, [lambda uow: uow.revision for _ in range(30)], write=False)
     assert len(set(revisions)) == 1
     # A busy machine makes some go beside others that are at work for long.
     assert len(commits) <= 10
@@ -251,7 +243,7 @@ def test_who_comes_later_in_a_group_sees_what_earlier_ones_changed(world: World)
     def rename(uow: Any) -> None:
         uow.update_merchant(replace(uow.merchants, display_name="renamed"))
 
-    seen = abreast(
+    seen = concurrent(
         world.db, [receipt(1, "c0"), rename, lambda uow: uow.merchants, receipt(1, "c1")]
     )[2]
     assert (seen.display_name, seen.revision) == ("renamed", seen.head)
@@ -260,7 +252,7 @@ def test_who_comes_later_in_a_group_sees_what_earlier_ones_changed(world: World)
 
 def test_a_merchant_that_is_not_there_is_told_to_each(world: World) -> None:
     async def run() -> list[Any]:
-        calls = [world.db.write_together("nobody", lambda uow: None) for _ in range(3)]
+        calls = [world.db.write("nobody", lambda uow: None) for _ in range(3)]
         return await asyncio.gather(
             *calls, world.db.read("nobody", lambda uow: None), return_exceptions=True
         )
@@ -282,7 +274,7 @@ def test_groups_leave_what_one_after_the_other_would_leave(world: World) -> None
             # Some causes come twice, as from clients that repeat: they count once.
             cause = f"c{number if chance.random() < 0.8 else number // 2}"
             works.append(receipt(3, cause))
-    abreast(world.db, works)
+    concurrent(world.db, works)
     with world.db.engine.connect() as connection:
         causes = list(connection.scalars(select(schema.movements.c.cause)))
     expected = 3 * len(set(causes))
@@ -296,7 +288,7 @@ def test_a_store_that_is_closed_refuses(world: World) -> None:
         with pytest.raises(StorageUnavailable):
             await world.db.read(MERCHANT, lambda uow: None)
         with pytest.raises(StorageUnavailable):
-            await world.db.write_together(MERCHANT, lambda uow: None)
+            await world.db.write(MERCHANT, lambda uow: None)
 
     world.db.close()
     asyncio.run(run())
@@ -304,22 +296,22 @@ def test_a_store_that_is_closed_refuses(world: World) -> None:
 
 def test_a_merchant_that_is_made_in_this_moment_is_found(world: World) -> None:
     async def run() -> int:
-        await world.db.found(MerchantRecord("new"), lambda uow, made: uow.advance())
-        return await world.db.write_together("new", lambda uow: uow.revision)
+        await world.db.create(MerchantRecord("new"), lambda uow, made: uow.advance())
+        return await world.db.write("new", lambda uow: uow.revision)
 
     assert asyncio.run(run()) == 3
 
 
-# The lanes
+# The queues
 
 
 def doing(
     groups: list[list[str]], gate: threading.Event
-) -> Callable[[str, Sequence[Item]], list[Outcome]]:
-    def do(merchant: str, items: Sequence[Item]) -> list[Outcome]:
+) -> Callable[[str, Sequence[QueuedItem]], list[Settled]]:
+    def do(merchant: str, items: Sequence[QueuedItem]) -> list[Settled]:
         groups.append([item.work(None) for item in items])
         assert gate.wait(10)
-        return [Outcome(merchant)] * len(items)
+        return [Settled(merchant)] * len(items)
 
     return do
 
@@ -329,10 +321,10 @@ def test_nobody_waits_for_company_and_no_group_is_too_large() -> None:
     gate = threading.Event()
 
     async def run() -> None:
-        together = Together(doing(groups, gate), pool)
+        batcher = Batcher(doing(groups, gate), pool)
         calls = [
-            asyncio.ensure_future(together.add("acme", lambda _, n=n: str(n)))
-            for n in range(MOST + 2)
+            asyncio.ensure_future(batcher.submit("acme", lambda _, n=n: str(n)))
+            for n in range(MAX_ITEMS + 2)
         ]  # type: ignore[misc]
         while not groups:  # noqa: ASYNC110 - a thread makes it
             await asyncio.sleep(0.001)
@@ -341,8 +333,8 @@ def test_nobody_waits_for_company_and_no_group_is_too_large() -> None:
 
     with ThreadPoolExecutor(2) as pool:
         asyncio.run(run())
-    assert [len(group) for group in groups] == [1, MOST, 1]
-    assert [int(name) for group in groups for name in group] == list(range(MOST + 2))
+    assert [len(group) for group in groups] == [1, MAX_ITEMS, 1]
+    assert [int(name) for group in groups for name in group] == list(range(MAX_ITEMS + 2))
 
 
 def test_merchants_do_not_wait_for_each_other_and_who_gave_up_is_not_run() -> None:
@@ -350,17 +342,17 @@ def test_merchants_do_not_wait_for_each_other_and_who_gave_up_is_not_run() -> No
     gate = threading.Event()
 
     async def run() -> None:
-        together = Together(doing(groups, gate), pool)
-        one = asyncio.ensure_future(together.add("one", lambda _: "one"))
-        gone = asyncio.ensure_future(together.add("one", lambda _: "gone"))
-        other = asyncio.ensure_future(together.add("other", lambda _: "other"))
+        batcher = Batcher(doing(groups, gate), pool)
+        one = asyncio.ensure_future(batcher.submit("one", lambda _: "one"))
+        gone = asyncio.ensure_future(batcher.submit("one", lambda _: "gone"))
+        other = asyncio.ensure_future(batcher.submit("other", lambda _: "other"))
         while len(groups) < 2:  # noqa: ASYNC110 - threads make them
             await asyncio.sleep(0.001)
         gone.cancel()
         await asyncio.sleep(0)
         gate.set()
         assert await asyncio.gather(one, other) == ["one", "other"]
-        assert await together.add("one", lambda _: "last") == "one"
+        assert await batcher.submit("one", lambda _: "last") == "one"
 
     with ThreadPoolExecutor(3) as pool:
         asyncio.run(run())
@@ -370,13 +362,13 @@ def test_merchants_do_not_wait_for_each_other_and_who_gave_up_is_not_run() -> No
 def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
     gate = threading.Event()
 
-    def do(merchant: str, items: Sequence[Item]) -> list[Outcome]:
-        return [Outcome(item.work(None)) for item in items]
+    def do(merchant: str, items: Sequence[QueuedItem]) -> list[Settled]:
+        return [Settled(item.work(None)) for item in items]
 
     async def run() -> None:
-        together = Together(do, pool, patience=0.01)
-        long = asyncio.ensure_future(together.add("acme", lambda _: gate.wait(10)))
-        behind = [together.add("acme", lambda _, n=n: n) for n in range(2)]  # type: ignore[misc]
+        batcher = Batcher(do, pool, patience=0.01)
+        long = asyncio.ensure_future(batcher.submit("acme", lambda _: gate.wait(10)))
+        behind = [batcher.submit("acme", lambda _, n=n: n) for n in range(2)]  # type: ignore[misc]
         assert await asyncio.gather(*behind) == [0, 1]
         assert not long.done()
         gate.set()
@@ -386,14 +378,14 @@ def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
         asyncio.run(run())
 
 
-def test_nothing_of_a_lane_is_left_when_nobody_waits() -> None:
+def test_nothing_of_a_queue_is_left_when_nobody_waits() -> None:
     groups: list[list[str]] = []
     gate = threading.Event()
     gate.set()
 
     async def run() -> None:
-        together = Together(doing(groups, gate), pool, patience=60)
-        await asyncio.gather(*(together.add("acme", lambda _, n=n: str(n)) for n in range(3)))  # type: ignore[misc]
+        batcher = Batcher(doing(groups, gate), pool, patience=60)
+        await asyncio.gather(*(batcher.submit("acme", lambda _, n=n: str(n)) for n in range(3)))  # type: ignore[misc]
         loop: Any = asyncio.get_running_loop()
         # A timer that is left would end a later lane of the same merchant while it is at work, and
         # two groups would run abreast.
@@ -404,23 +396,21 @@ def test_nothing_of_a_lane_is_left_when_nobody_waits() -> None:
     assert groups == [["0"], ["1", "2"]]
 
 
-def test_callers_abreast_wait_for_company_and_one_alone_does_not() -> None:
-    groups: list[list[str]] = []
-    gate = threading.Event()
-    gate.set()
+def test_what_a_batch_does_not_settle_begins_the_next_batch() -> None:
+    batches: list[list[str]] = []
 
-    async def run() -> None:
-        patient, together = (
-            Together(doing(groups, gate), pool, window=window) for window in (3600, 0.2)
+    def run(merchant: str, items: Sequence[QueuedItem]) -> list[Settled]:
+        done = items[:2]
+        batches.append([item.work(None) for item in done])
+        return [Settled(name) for name in batches[-1]]
+
+    async def submit() -> list[str]:
+        batcher = Batcher(run, pool)
+        names = ("a", "b", "c", "d")
+        return await asyncio.gather(
+            *(batcher.submit("acme", lambda _, name=name: name) for name in names)  # type: ignore[misc]
         )
-        for name in ("alone", "again"):
-            await asyncio.wait_for(patient.add("acme", lambda _, name=name: name), 60)  # type: ignore[misc]
-        first = asyncio.ensure_future(together.add("acme", lambda _: "first"))
-        second = asyncio.ensure_future(together.add("acme", lambda _: "second"))
-        await first
-        third = asyncio.ensure_future(together.add("acme", lambda _: "third"))
-        await asyncio.gather(second, third)
 
-    with ThreadPoolExecutor(2) as pool:
-        asyncio.run(run())
-    assert groups == [["alone"], ["again"], ["first"], ["second", "third"]]
+    with ThreadPoolExecutor(1) as pool:
+        assert asyncio.run(submit()) == ["a", "b", "c", "d"]
+    assert batches == [["a"], ["b", "c"], ["d"]]

@@ -1,0 +1,179 @@
+"""Columns ↔ records, once per table: the names of a record's fields say in which columns they
+are."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Table, Text
+from sqlalchemy.types import JSON
+
+from zaiko_core.domain.problem import Problem, problem_from
+
+R = TypeVar("R")
+_Convert = Callable[[Any], Any]
+Conversion = tuple[_Convert | None, _Convert | None]
+"""Makes the field's value of the column's, and the other way round. None: they are the same."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A field in a column: `place` is that of the column."""
+
+    name: str
+    place: int
+    convert: _Convert | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Node:
+    """A dataclass with its fields. `places` are given where it may be None: these columns are then
+    NULL or empty."""
+
+    name: str
+    record: Callable[..., Any]
+    leaves: Sequence[_Leaf]
+    nodes: Sequence[_Node]
+    places: Sequence[int] = ()
+
+    def build(self, values: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        if self.places and all(values[place] in (None, "") for place in self.places):
+            return None
+        fields = dict(given)
+        for leaf in self.leaves:
+            value = values[leaf.place]
+            fields[leaf.name] = (
+                value if leaf.convert is None or value is None else leaf.convert(value)
+            )
+        for node in self.nodes:
+            fields[node.name] = node.build(values, {})
+        return self.record(**fields)
+
+
+class Codec(Generic[R]):
+    """Makes records of the rows of one table, and rows of records. Each field of the record is
+
+    - in the column of the same name. An enum is there as its value, a Problem as a document, a
+    tuple as a list, and a dataclass in a JSON column as an object; - or a dataclass, whose fields
+    are columns of their own. Where the field may be None, the names of these columns begin with its
+    name, and all of them are NULL or empty when it is None; - or in `derived`, with its value in a
+    record that is read: it is in no column of this table.
+
+    `columns` names the columns of fields that are called otherwise, and `conversions` has the
+    fields of other types; both by the field's path (`pending.key`). Raises TypeError for a field
+    without a column, so that a field that is added to a record is added to its table, or declared
+    as derived.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        record: type[R],
+        *,
+        derived: Mapping[str, Any] | None = None,
+        columns: Mapping[str, str] | None = None,
+        conversions: Mapping[str, Conversion] | None = None,
+    ) -> None:
+        self._table = table
+        self._derived = dict(derived or {})
+        self._named, self._conversions = columns or {}, conversions or {}
+        self._writes: list[tuple[str, _Convert, _Convert | None]] = []
+        self._root = self._node(record, "", "")
+        self.columns: tuple[str, ...] = tuple(name for name, _, _ in self._writes)
+        """The columns that a record is in."""
+        get = attrgetter(*self.columns)
+        self._values: _Convert = get if len(self.columns) > 1 else lambda row: (get(row),)
+        self._texts = {
+            name
+            for name in self.columns
+            if isinstance(table.c[name].type, Text) and not table.c[name].nullable
+        }
+
+    def read(self, row: Any, **derived: Any) -> R:
+        """Return the record in a row that has the columns. `derived`: fields that are in no column,
+        where they differ from what the codec was given."""
+        record: R = self._root.build(self._values(row), {**self._derived, **derived})
+        return record
+
+    def write(self, record: R) -> dict[str, Any]:
+        """Return the columns of a record."""
+        row = {}
+        for name, value_of, convert in self._writes:
+            value = value_of(record)
+            if value is None:
+                row[name] = "" if name in self._texts else None
+            else:
+                row[name] = value if convert is None else convert(value)
+        return row
+
+    def _node(self, record: Any, path: str, prefix: str, *, name: str = "") -> _Node:
+        leaves: list[_Leaf] = []
+        nodes: list[_Node] = []
+        hints = typing.get_type_hints(record)
+        for field in dataclasses.fields(record):
+            if not path and field.name in self._derived:
+                continue
+            at = f"{path}{field.name}"
+            kind, may_be_none = _without_none(hints[field.name])
+            column = self._named.get(at, prefix + field.name)
+            if column in self._table.c:
+                read, write = self._conversions.get(at) or _conversion(self._table, column, kind)
+                leaves.append(_Leaf(field.name, len(self._writes), read))
+                self._writes.append((column, _getter(at), write))
+            elif dataclasses.is_dataclass(kind):
+                start = len(self._writes)
+                inner = f"{prefix}{field.name}_" if may_be_none else prefix
+                node = self._node(kind, f"{at}.", inner, name=field.name)
+                if may_be_none:
+                    places = range(start, len(self._writes))
+                    node = dataclasses.replace(node, places=places)
+                nodes.append(node)
+            else:
+                raise TypeError(f"{self._table.name} has no column for {record.__name__}.{at}")
+        return _Node(name, record, leaves, nodes)
+
+
+def _getter(path: str) -> _Convert:
+    """Return a function that gets the value at a path, or None where something on the way is
+    None."""
+    if "." not in path:
+        return attrgetter(path)
+    names = path.split(".")
+
+    def get(record: Any) -> Any:
+        for name in names:
+            if record is None:
+                return None
+            record = getattr(record, name)
+        return record
+
+    return get
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    """Return the type of a field, and whether it may be None."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        return (kinds[0] if len(kinds) == 1 else hint), True
+    return hint, False
+
+
+def _conversion(table: Table, column: str, kind: Any) -> Conversion:
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind, attrgetter("value")
+    if kind is Problem:
+        return problem_from, Problem.document
+    if isinstance(table.c[column].type, JSON):
+        if typing.get_origin(kind) is tuple:
+            return tuple, list
+        if dataclasses.is_dataclass(kind):
+            make: Any = kind
+            return lambda document: make(**document), dataclasses.asdict
+        return None, dict
+    return None, None

@@ -1,0 +1,62 @@
+"""Rows of the whole installation: its identity, whether it can be written, and counts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from zaiko_core.storage import schema, statistics
+from zaiko_core.storage.high_water_mark import HighWaterMark
+from zaiko_core.storage.rowset import param, params
+from zaiko_core.storage.sql import execute
+from zaiko_core.storage.statistics import Statistics
+
+_PROBE, _PROBE_BYTES = "pulse", 256 * 1024
+_SYSTEM = schema.system
+_VALUE = select(_SYSTEM.c.value).where(_SYSTEM.c.key == param(_SYSTEM.c.key))
+_ANY = select(_SYSTEM.c.key).limit(1)
+_FORGET = delete(_SYSTEM).where(_SYSTEM.c.key == param(_SYSTEM.c.key))
+_NOTE = insert(_SYSTEM).values(key=param(_SYSTEM.c.key), value=param(_SYSTEM.c.value))
+
+
+class SystemRows:
+    """The table `system`, and counts over all merchants. `now` gives µs since 1970."""
+
+    def __init__(self, connection: Connection, now: Callable[[], int]) -> None:
+        self._connection, self._now = connection, now
+
+    def epoch(self) -> str:
+        """Return the database's epoch, which is drawn when it is made or restored."""
+        return str(execute(self._connection, _VALUE, params(key="epoch")).scalar() or "")
+
+    def new_epoch(self, old: str) -> str:
+        """Draw another epoch unless it is no longer `old`, and return the present one."""
+        drawn = (
+            update(_SYSTEM)
+            .where(_SYSTEM.c.key == "epoch", _SYSTEM.c.value == old)
+            .values(value=secrets.token_hex(16))
+        )
+        execute(self._connection, drawn)
+        return self.epoch()
+
+    def high_water_mark(self) -> HighWaterMark:
+        """Return the epoch, and the sum of all merchants' newest revisions."""
+        return HighWaterMark(self.epoch(), statistics.revisions(self._connection))
+
+    def statistics(self) -> Statistics:
+        """Count over all merchants. Reads every link: not for every second."""
+        return statistics.take(self._connection, self._now())
+
+    def check_readable(self) -> None:
+        """Read a row. Raises what the database raises."""
+        execute(self._connection, _ANY, {})
+
+    def check_writable(self) -> None:
+        """Write more than fits into what is allocated already, and remove it: on a full disk a
+        small row may still find a place. Raises what the database raises."""
+        value = secrets.token_hex(_PROBE_BYTES // 2)
+        execute(self._connection, _FORGET, params(key=_PROBE))
+        execute(self._connection, _NOTE, params(key=_PROBE, value=value))
+        execute(self._connection, _FORGET, params(key=_PROBE))
