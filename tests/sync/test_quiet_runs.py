@@ -1,4 +1,4 @@
-"""A run is written down when it does something (ADR 0025)."""
+"""A run is written down when it does something (ADR 0005)."""
 
 from __future__ import annotations
 

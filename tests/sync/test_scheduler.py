@@ -1,4 +1,4 @@
-"""The scheduler looks when a commit has said that something is due (ADR 0030). It polls once an
+"""The scheduler looks when a commit has said that something is due (ADR 0005). It polls once an
 hour here."""
 
 from __future__ import annotations

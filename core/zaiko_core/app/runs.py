@@ -1,4 +1,4 @@
-"""The beginning and the end of a run of one shop, and what people ask of runs (ADR 0025). Each
+"""The beginning and the end of a run of one shop, and what people ask of runs (ADR 0005). Each
 function is one transaction's work."""
 
 from __future__ import annotations

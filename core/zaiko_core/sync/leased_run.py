@@ -1,5 +1,5 @@
 """One run of one shop as the store knows it: begun with its first write, ended when it releases the
-shop (ADR 0025)."""
+shop (ADR 0005)."""
 
 from __future__ import annotations
 
