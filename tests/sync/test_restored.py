@@ -25,7 +25,7 @@ from zaiko_server.watch.resume_tokens import ResumeTokens
 
 
 class Installation:
-    """A server's engine with its database file and its witness, on virtual time; three shops that
+    """A server's engine with its database file and its mark_file, on virtual time; three shops that
     sell `tea`."""
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -112,12 +112,12 @@ def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(
     assert set(installed.shown().values()) == {8}, "30 of the back-up would have been offered"
     assert all(not shop.applied for shop in installed.simulation.shops.values())
 
-    # What would change can be seen: the sale came back by itself, the loss on the shelf did not.
+    # What would change can be seen: the sale came back without a report, the loss on the shelf did not.
     assert {installed.world.link_of(name, "tea").target for name in installed.simulation.shops} == {
         28
     }
 
-    # The warehouse's fact is told again, then a person lets each shop go on.
+    # The warehouse's fact is reported again, then a person lets each shop go on.
     installed.world.adjust("tea", delta=-20)
     for name in installed.simulation.shops:
         installed.world.db.write_sync(
@@ -187,9 +187,9 @@ def test_a_database_that_is_restored_under_a_running_server_ends_it(
     monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     installed.start()
-    witness = HighWaterMarkFile(installed.folder / "zaiko.seen")
+    mark_file = HighWaterMarkFile(installed.folder / "zaiko.seen")
     assert not installed.engine.replaced.is_set()
-    witness.write(HighWaterMark(installed.engine.epoch, 10**9))
+    mark_file.write(HighWaterMark(installed.engine.epoch, 10**9))
 
     installed.simulation.loop.run_until_complete(
         asyncio.wait_for(installed.engine.replaced.wait(), 60)

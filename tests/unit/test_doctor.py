@@ -287,7 +287,7 @@ def test_a_file_that_is_missing_is_not_made(tmp_path: Path) -> None:
 def test_what_is_no_database_of_ours_is_told(tmp_path: Path) -> None:
     rubbish, empty = tmp_path / "rubbish.db", tmp_path / "empty.db"
     rubbish.write_bytes(b"no database at all " * 99)
-    empty.touch()
+    empty.write_bytes(b"")
     for path in (rubbish, empty):
         db = Database(f"sqlite:///{path}")
         assert levels(store.database(db)) == [("PROBLEM", "database")]
