@@ -1,5 +1,5 @@
-"""Plugins beside a real engine: which facts they receive, what they may change, and that syncing never
-waits for them."""
+"""Plugins beside a real engine: which facts they receive, what they may change, and that syncing
+never waits for them."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from zaiko_server.watch.resume_tokens import ResumeTokens
 
 
 class Installation:
-    """A server's engine with its database file and its mark_file, on virtual time; three shops that
-    sell `tea`."""
+    """A server's engine with its database file and its high-water mark, on virtual time; three
+    shops that sell `tea`."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -112,7 +112,8 @@ def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(
     assert set(installed.shown().values()) == {8}, "30 of the back-up would have been offered"
     assert all(not shop.applied for shop in installed.simulation.shops.values())
 
-    # What would change can be seen: the sale came back without a report, the loss on the shelf did not.
+    # What would change can be seen: the sale came back without a report, the loss on the shelf did
+    # not.
     assert {installed.world.link_of(name, "tea").target for name in installed.simulation.shops} == {
         28
     }
