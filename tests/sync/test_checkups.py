@@ -78,7 +78,7 @@ class Checked(Simulation):
 
     def told(self) -> list[Any]:
         self.engine._observers.close(grace=10)
-        self.engine._observers._lanes.clear()
+        self.engine._observers._queues.clear()
         events, self.recorder.events = self.recorder.events, []
         return [event.days for event in events]
 

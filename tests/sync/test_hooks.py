@@ -88,7 +88,7 @@ class Hooked(Simulation):
     def told(self, recorder: Recorder) -> list[Any]:
         """What was told when everything queued has been."""
         self.engine._observers.close(grace=10)
-        self.engine._observers._lanes.clear()
+        self.engine._observers._queues.clear()
         events, recorder.events = recorder.events, []
         return events
 
@@ -201,9 +201,9 @@ def test_a_rule_that_changed_holds_after_sync_now(sqlite_url: str) -> None:
     simulation = peaceful(sqlite_url, cut=Adjusting(lambda view: limit[0]))
     try:
         limit[0] = 0
-        from zaiko_core.app import sync
+        from zaiko_core.app import runs
 
-        simulation.world.db.write_sync(MERCHANT, lambda uow: sync.sync_now(uow, shops=[SHOP]))
+        simulation.world.db.write_sync(MERCHANT, lambda uow: runs.sync_now(uow, shops=[SHOP]))
         simulation.clock.advance(1)
         simulation.run_due()
         assert simulation.shops[SHOP].stock["tea"] == 0

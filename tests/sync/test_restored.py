@@ -47,7 +47,7 @@ class Installation:
 
     def start(self) -> None:
         engine = self.simulation.new_engine()
-        engine.config = replace(engine.config, witness=self.folder / "zaiko.seen")
+        engine.config = replace(engine.config, high_water_mark=self.folder / "zaiko.seen")
         self.simulation.engine, self.simulation.world = (
             engine,
             World(engine.db, causes=self.world.causes),
@@ -168,7 +168,7 @@ def test_who_dies_while_it_is_prepared_begins_it_again(
         raise KeyboardInterrupt
 
     engine = installed.simulation.new_engine()
-    engine.config = replace(engine.config, witness=installed.folder / "zaiko.seen")
+    engine.config = replace(engine.config, high_water_mark=installed.folder / "zaiko.seen")
     monkeypatch.setattr(SystemRows, "new_epoch", dies)
     with pytest.raises(KeyboardInterrupt):
         installed.simulation.loop.run_until_complete(engine.start())
@@ -184,7 +184,7 @@ def test_who_dies_while_it_is_prepared_begins_it_again(
 def test_a_database_that_is_restored_under_a_running_server_ends_it(
     installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zaiko_core.sync.restore_detector._LOOK", 0.02)
+    monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     installed.start()
     witness = HighWaterMarkFile(installed.folder / "zaiko.seen")
@@ -210,7 +210,7 @@ def test_a_server_without_a_witness_ends_as_well_when_another_has_prepared_the_d
 ) -> None:
     """Its key comes from the environment, so there is no place for a file. Its resume tokens would
     be of an epoch that has gone."""
-    monkeypatch.setattr("zaiko_core.sync.restore_detector._LOOK", 0.02)
+    monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     engine = installed.simulation.engine = installed.simulation.new_engine()
     installed.simulation.loop.run_until_complete(engine.start())

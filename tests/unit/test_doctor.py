@@ -381,7 +381,7 @@ def test_a_key_is_what_fernet_says() -> None:
 
 
 def test_a_machine_with_the_command_line_alone_needs_no_package_of_the_server() -> None:
-    alone = {name: "1.0" for name in ("zaiko-cli", "zaiko-client", "grpcio", "protobuf")}
+    alone = dict.fromkeys(("zaiko-cli", "zaiko-client", "grpcio", "protobuf"), "1.0")
 
     assert levels(packages.versions((3, 11), alone)) == [("OK", "packages")]
     [found, _] = packages.versions((3, 11), {"zaiko-cli": "1.0", "grpcio": "1", "protobuf": "1"})
