@@ -378,3 +378,12 @@ def test_the_worst_finding_is_the_exit_code() -> None:
 
 def test_a_key_is_what_fernet_says() -> None:
     assert len(Fernet.generate_key()) == 44, "as the remedy says"
+
+
+def test_a_machine_with_the_command_line_alone_needs_no_package_of_the_server() -> None:
+    alone = dict.fromkeys(("zaiko-cli", "zaiko-client", "grpcio", "protobuf"), "1.0")
+
+    assert levels(packages.versions((3, 11), alone)) == [("OK", "packages")]
+    [found, _] = packages.versions((3, 11), {"zaiko-cli": "1.0", "grpcio": "1", "protobuf": "1"})
+    assert found.message == "not installed: zaiko-client"
+    assert found.do.endswith("--force-reinstall zaiko-cli.")
