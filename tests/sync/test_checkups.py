@@ -1,4 +1,4 @@
-"""Credentials are checked once a day, after a run; their end is shown, and announced before it
+"""Credentials are looked at once a day, behind a run; their end is shown, and announced before it
 comes."""
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Checked(Simulation):
             self.clock.advance(DAY / 4)
             self.run_due()
 
-    def received(self) -> list[Any]:
+    def observed(self) -> list[Any]:
         self.engine._observers.close(grace=10)
         self.engine._observers._queues.clear()
         events, self.recorder.events = self.recorder.events, []
@@ -115,7 +115,7 @@ def test_each_step_before_the_end_is_told_once(simulation: Checked) -> None:
     simulation.days(17)
 
     # At 30 and 14 days the first look after it tells; the end itself is 0.
-    assert simulation.received() == [30, 14, 7, 3, 1, 0]
+    assert simulation.observed() == [30, 14, 7, 3, 1, 0]
 
 
 def test_the_end_is_shown_on_the_shop_and_watchers_hear_of_it(simulation: Checked) -> None:
@@ -175,4 +175,4 @@ def test_a_run_that_lost_its_lease_while_it_looked_writes_nothing_of_it(
 
     assert simulation.looks > 1
     assert simulation.shop.checked_at == before
-    assert simulation.received() == []
+    assert simulation.observed() == []

@@ -25,8 +25,8 @@ from zaiko_server.watch.resume_tokens import ResumeTokens
 
 
 class Installation:
-    """A server's engine with its database file and its witness, on virtual time; three shops that
-    sell `tea`."""
+    """A server's engine with its database file and its high-water mark, on virtual time; three
+    shops that sell `tea`."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -112,13 +112,13 @@ def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(
     assert set(installed.shown().values()) == {8}, "30 of the back-up would have been offered"
     assert all(not shop.applied for shop in installed.simulation.shops.values())
 
-    # What would change can be seen: the sale came back with the orders, the loss on the shelf did
+    # What would change can be seen: the sale came back without a report, the loss on the shelf did
     # not.
     assert {installed.world.link_of(name, "tea").target for name in installed.simulation.shops} == {
         28
     }
 
-    # The warehouse's fact is recorded again, then a person lets each shop go on.
+    # The warehouse's fact is reported again, then a person lets each shop go on.
     installed.world.adjust("tea", delta=-20)
     for name in installed.simulation.shops:
         installed.world.db.write_sync(
@@ -188,9 +188,9 @@ def test_a_database_that_is_restored_under_a_running_server_ends_it(
     monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     installed.start()
-    mark = HighWaterMarkFile(installed.folder / "zaiko.seen")
+    mark_file = HighWaterMarkFile(installed.folder / "zaiko.seen")
     assert not installed.engine.replaced.is_set()
-    mark.write(HighWaterMark(installed.engine.epoch, 10**9))
+    mark_file.write(HighWaterMark(installed.engine.epoch, 10**9))
 
     installed.simulation.loop.run_until_complete(
         asyncio.wait_for(installed.engine.replaced.wait(), 60)

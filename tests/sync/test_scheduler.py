@@ -111,7 +111,7 @@ async def test_a_shop_runs_again_at_the_time_that_its_last_run_has_found(store_u
     async with stage(store_url, interval=200_000) as side:
         await side.receive(5)
         await until(lambda: side.shown == [5, 5, 5])
-        # Nothing announces this one; only fetching finds it.
+        # No notification announces this order; only fetching finds it.
         side.platforms["two"].place({"tea": 1}, visible_after=0)
         await until(lambda: side.shown == [4, 4, 4])
 

@@ -8,7 +8,7 @@ from zaiko_core.storage.address import address
 
 
 def _connects(url: str) -> dict[str, object]:
-    """What psycopg connects with."""
+    """Return the arguments that psycopg receives."""
     return dict(PGDialect_psycopg().create_connect_args(address(url))[1])
 
 
@@ -33,13 +33,10 @@ def test_postgresql_is_spoken_to_by_psycopg(scheme: str) -> None:
 def test_several_hosts_are_written_as_in_libpq_or_as_parameters(
     url: str, hosts: str, ports: str | None
 ) -> None:
-    arguments = _connects(url)
+    observed = _connects(url)
 
-    assert (arguments["host"], str(arguments.get("port") or "").strip(",") or None) == (
-        hosts,
-        ports,
-    )
-    assert (arguments["user"], arguments["password"], arguments["dbname"]) == ("u", "p@w", "name")
+    assert (observed["host"], str(observed.get("port") or "").strip(",") or None) == (hosts, ports)
+    assert (observed["user"], observed["password"], observed["dbname"]) == ("u", "p@w", "name")
 
 
 def test_parameters_behind_several_hosts_are_kept() -> None:

@@ -39,11 +39,11 @@ def test_every_observer_is_told_in_order_though_another_one_raises() -> None:
     def broken(event: object) -> None:
         raise RuntimeError(f"secret {event}")
 
-    notified = observers({"broken": broken, "good": seen.append})
+    observed = observers({"broken": broken, "good": seen.append})
     with capture_logs() as logs:
         for number in range(5):
-            notified.publish("zaiko_run_finished", number)
-        notified.close(grace=10)
+            observed.publish("zaiko_run_finished", number)
+        observed.close(grace=10)
 
     assert seen == [0, 1, 2, 3, 4]
     failed = [line for line in logs if line["event"] == "observer_failed"]
@@ -60,17 +60,17 @@ def test_a_hanging_observer_neither_blocks_the_teller_nor_the_others_and_its_los
         started.set()
         release.wait()
 
-    notified = observers({"hangs": hang, "good": lambda event: seen.release()}, capacity=3)
+    observed = observers({"hangs": hang, "good": lambda event: seen.release()}, capacity=3)
     try:
         with capture_logs() as logs:
-            notified.publish("zaiko_run_finished", 0)
+            observed.publish("zaiko_run_finished", 0)
             assert started.wait(60)
             assert seen.acquire(timeout=60)
             for number in range(1, 6):
-                notified.publish("zaiko_run_finished", number)
+                observed.publish("zaiko_run_finished", number)
                 assert seen.acquire(timeout=60)
-            notified.close(grace=0)
-        assert notified.dropped() == {"hangs": 2, "good": 0}
+            observed.close(grace=0)
+        assert observed.dropped() == {"hangs": 2, "good": 0}
         assert [line["dropped"] for line in logs if line["event"] == "observer_too_slow"] == [1]
     finally:
         release.set()
