@@ -17,7 +17,7 @@ def mark_products_due(uow: UnitOfWork, products: Collection[str]) -> int:
     because of it."""
     if not products:
         return 0
-    links = uow.links.touch(products)
+    links = uow.links.mark_due(products)
     uow.changed(ChangeKind.STOCK, products)
     _announce(uow, links)
     return len(links)
@@ -27,12 +27,12 @@ def touch_holders(uow: UnitOfWork, products: Collection[str]) -> None:
     """Units of these products have become free for other links than the one that showed them; their
     stock is what it was."""
     if products:
-        _announce(uow, uow.links.touch(products))
+        _announce(uow, uow.links.mark_due(products))
 
 
 def mark_links_due(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
     """These links are to be handled now, also when they are backing off. How many are enabled."""
-    links = uow.links.touch_listings(shop, listings)
+    links = uow.links.mark_listings_due(shop, listings)
     _announce(uow, links)
     return len(links)
 
