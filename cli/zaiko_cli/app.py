@@ -28,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""zaiko keeps the stock that many shops show equal to what may still be sold.
 
-    `zaiko demo` shows it at work. `zaiko serve` starts a server; every other command speaks to one over gRPC.
+    `zaiko demo` shows it at work. `zaiko serve` starts a server; the other commands ask one over gRPC.
 
     --address, --merchant, --output and those about TLS and tokens may stand anywhere on the line.""",  # noqa: E501
 )
@@ -40,7 +40,10 @@ def _options(
     address: Annotated[
         str,
         typer.Option(
-            envvar="ZAIKO_ADDRESS", metavar="HOST:PORT", help="The server.", show_default=True
+            envvar="ZAIKO_ADDRESS",
+            metavar="HOST:PORT",
+            help="Address of the server.",
+            show_default=True,
         ),
     ] = DEFAULT_ADDRESS,
     merchant: Annotated[
@@ -76,7 +79,7 @@ def _options(
         typer.Option(
             envvar="ZAIKO_TOKEN_FILE",
             metavar="FILE",
-            help="Where our token is. ZAIKO_TOKEN gives the token itself; the line cannot.",
+            help="File with our token. ZAIKO_TOKEN can hold the token itself.",
         ),
     ] = None,
 ) -> None:
@@ -99,7 +102,8 @@ _ANYWHERE = (
 
 
 def _token(path: Path | None) -> str:
-    """Never from the command line, which others on the machine can read."""
+    """Return the token of the file or of ZAIKO_TOKEN. No option takes the token itself, because
+    other users of the machine can read the command line."""
     if path is None:
         return os.environ.get("ZAIKO_TOKEN", "").strip()
     try:
@@ -115,8 +119,8 @@ def _token(path: Path | None) -> str:
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit. Refusals are one sentence on standard error and an exit code that
-    is not 0."""
+    """Run one command and exit. A failure prints one sentence on standard error and exits with a
+    code other than 0."""
     given = global_options(list(sys.argv[1:] if arguments is None else arguments))
     address = _address(given)
     try:
@@ -128,13 +132,14 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Somebody read as much as was wanted (`zaiko watch | head`).
+        # The reader of our output closed it (`zaiko watch | head`).
         sys.stderr.close()
         sys.exit(0)
 
 
 def global_options(arguments: list[str]) -> list[str]:
-    """The common options moved to the front, where the parser wants them."""
+    """Return the arguments with the global options moved to the front, where the parser expects
+    them."""
     front: list[str] = []
     rest: list[str] = []
     pending = iter(arguments)
@@ -152,7 +157,7 @@ def global_options(arguments: list[str]) -> list[str]:
 
 
 def _address(arguments: list[str]) -> str:
-    """The server that was meant, for the sentence about it."""
+    """Return the address that the arguments name, for the sentence about a failed call."""
     for place, argument in enumerate(arguments):
         if argument.startswith("--address="):
             return argument.partition("=")[2]

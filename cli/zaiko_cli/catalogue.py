@@ -28,24 +28,24 @@ merchants = typer.Typer(
 warehouses = typer.Typer(no_args_is_help=True, help="Warehouses: where stock is.")
 products = typer.Typer(no_args_is_help=True, help="Products: what is stocked, known by its code.")
 
-Name = Annotated[str, typer.Option("--name", help="What people call it; without it, the id.")]
+Name = Annotated[str, typer.Option("--name", help="Name for people. Default: the id.")]
 
 
 def connectors(
     context: typer.Context,
-    connector: Annotated[str, typer.Argument(help="Show one of them, with its settings.")] = "",
+    connector: Annotated[str, typer.Argument(help="Show one connector with its settings.")] = "",
     local: Annotated[
         bool,
         typer.Option(
             "--local",
             help=(
-                "What is installed here, without asking a server. Ends with 1 when one failed "
-                "to load."
+                "Show what is installed here, without a server. Exits with 1 if a connector "
+                "failed to load."
             ),
         ),
     ] = False,
 ) -> None:
-    """The platforms that the server can speak to, and plugins that failed to load."""
+    """List the connectors of the server, including those that failed to load."""
     command: Command = context.obj
     client, show = command.client, command.show
     if not connector:
@@ -177,10 +177,10 @@ def get_merchant(context: typer.Context) -> None:
 @merchants.command("update")
 def update_merchant(
     context: typer.Context,
-    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name for people.")] = None,
     sync: Annotated[
         bool | None,
-        typer.Option("--sync/--no-sync", help="Whether inventory sync is offered to it."),
+        typer.Option("--sync/--no-sync", help="Offer inventory sync to it."),
     ] = None,
 ) -> None:
     """Rename the merchant, or offer or withdraw inventory sync."""
@@ -261,13 +261,15 @@ def get_warehouse(
 @products.command("create")
 def create_product(
     context: typer.Context,
-    code: Annotated[str, typer.Argument(help="Its code; shops' skus are matched with it.")],
+    code: Annotated[
+        str, typer.Argument(help="Its code. Bulk linking matches it with the SKUs of listings.")
+    ],
     product: Annotated[
         str,
-        typer.Option("--id", help="The last part of its name; without it, the server makes one."),
+        typer.Option("--id", help="The last part of its name. Default: the server creates one."),
     ] = "",
     barcode: Annotated[str, typer.Option(help="JAN, EAN or UPC.")] = "",
-    name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name for people.")] = "",
 ) -> None:
     """Create a product, with a stock of zero."""
     command: Command = context.obj
@@ -285,8 +287,10 @@ def create_product(
 def list_products(
     context: typer.Context,
     prefix: Annotated[str, typer.Argument(help="Only codes that begin with this.")] = "",
-    archived: Annotated[bool, typer.Option("--archived", help="Also archived ones.")] = False,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
+    archived: Annotated[
+        bool, typer.Option("--archived", help="Include archived products.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 0,
 ) -> None:
     """List products."""
     command: Command = context.obj
@@ -321,7 +325,7 @@ def update_product(
     product: Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")],
     code: Annotated[str | None, typer.Option(help="Its new code.")] = None,
     barcode: Annotated[str | None, typer.Option(help="Its JAN, EAN or UPC. Empty: none.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name for people.")] = None,
 ) -> None:
     """Change a product's code, barcode or name. Its links stay."""
     command: Command = context.obj

@@ -1,4 +1,4 @@
-"""The calls to a server, as the commands make them."""
+"""The calls that commands make to a server."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ FINAL = frozenset(
 
 
 class ApiClient:
-    """One server, and the merchant whose data is meant. Opens its connection when it is first used;
-    close it."""
+    """A connection to one server, and the merchant that the commands concern. It connects on first
+    use. Close it."""
 
     def __init__(self, connection: ServerConnection, merchant: str = "") -> None:
         self.connection, self._merchant = connection, merchant
@@ -58,12 +58,12 @@ class ApiClient:
 
     @property
     def address(self) -> str:
-        """The server that is meant."""
+        """Address of the server."""
         return self.connection.address
 
     @property
     def channel(self) -> grpc.Channel:
-        """The connection."""
+        """The gRPC channel, opened on first use."""
         if self._channel is None:
             self._channel = self.connection.channel()
         return self._channel
@@ -124,7 +124,8 @@ class ApiClient:
 
     @cached_property
     def parent(self) -> str:
-        """The merchant's name: the one that was chosen, or the only one there is."""
+        """Name of the chosen merchant, or of the only one that exists. Raises Failed if none
+        exists, or if several exist and none was chosen."""
         if self._merchant:
             return (
                 self._merchant
@@ -145,13 +146,14 @@ class ApiClient:
         )
 
     def name(self, collection: str, thing: str) -> str:
-        """The name of a thing of the merchant, from its id or its name."""
+        """Return the resource name that `thing` is, or that it is the id of in `collection`."""
         return thing if thing.startswith("merchants/") else f"{self.parent}/{collection}/{thing}"
 
     def call(
         self, method: Callable[..., Answer], request: Message, *, seconds: float = _SECONDS
     ) -> Answer:
-        """One call. A mutation gets a request id, so that it may be repeated."""
+        """Make one call and return the answer. A mutation gets a request id, so that it can be
+        repeated safely. Raises grpc.RpcError."""
         if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:  # type: ignore[attr-defined]
             request.request_id = str(uuid.uuid4())  # type: ignore[attr-defined]
         return method(request, timeout=seconds, metadata=self.connection.metadata)
@@ -159,7 +161,7 @@ class ApiClient:
     def pages(
         self, method: Callable[..., Any], request: Any, field: str, *, limit: int = 0
     ) -> Iterator[Any]:
-        """The items of a list, page by page; at most `limit` when it is set."""
+        """Yield the items of a list, page by page; at most `limit` of them unless it is 0."""
         seen = 0
         while True:
             request.page_size = min(_PAGE, limit - seen) if limit else _PAGE
@@ -174,9 +176,9 @@ class ApiClient:
     def watch_operation(
         self, name: str, *, patience: float = _PATIENCE
     ) -> Iterator[operation_pb2.Operation]:
-        """Yield an operation as it is, then each time it has changed; the last one has ended. A
-        server that is away for less than `patience` seconds is called again. Raises grpc.RpcError
-        if it stays away, or refuses."""
+        """Yield an operation as it is, then after each change. The last one has ended. Calls again
+        if the server is away for less than `patience` seconds. Raises grpc.RpcError if the server
+        stays away, or refuses."""
         away = 0.0
         while True:
             call = self.operations.WatchOperation(
@@ -201,8 +203,9 @@ class ApiClient:
     def wait(
         self, operation: operation_pb2.Operation, *, seconds: float = 3600
     ) -> Iterator[operation_pb2.Operation]:
-        """The operation again and again until it has ended; the last one is final. It goes on while
-        the server is started anew, so that is waited for too."""
+        """Yield the operation again and again until it has ended or `seconds` have passed. An
+        operation goes on while its server restarts, so a server that is away for a while is called
+        again. Raises grpc.RpcError if it stays away, or refuses."""
         yield operation
         silent = 0.0
         while operation.state not in FINAL and seconds > 0:

@@ -1,4 +1,4 @@
-"""What a command works with."""
+"""What every command gets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zaiko_cli.show import Show
 
 
 class Output(StrEnum):
-    """How answers are written."""
+    """How answers are printed."""
 
     TABLE = "table"
     JSON = "json"
@@ -18,8 +18,8 @@ class Output(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The server that was chosen, and the way to show what it answers. Every command finds it in
-    its context."""
+    """The client of the chosen server, and the printer of answers. Every command finds it in its
+    context."""
 
     client: ApiClient
     show: Show

@@ -29,9 +29,9 @@ CONTRIBUTED = {
     "serve": "Run a server.",
     "simulate": "Run a simulated shop: the platform's own API over HTTP, and a control API under /_sim that plays buyers and staff.",  # noqa: E501
     "migrate": "Bring the database to this release, as a server does when it starts.",
-    "restored": "Say that a database was restored from a back-up: nothing is sent to any shop before you let it, and watchers begin anew.",  # noqa: E501
+    "restored": "Prepare a database that was restored from a back-up: nothing is sent to a shop until you resume it, and watches start from a snapshot.",  # noqa: E501
     "keys": "The keys that seal shops' credentials.",
-    "new-connector": "Begin a connector: a project that works against an invented platform, with its simulator and tests.",  # noqa: E501
+    "new-connector": "Create a connector: a project that works against an invented platform, with its simulator and tests.",  # noqa: E501
 }
 """The commands of the distribution `zaiko`, with what help says about them. Only the one that is
 called is imported."""

@@ -1,4 +1,4 @@
-"""How the commands reach a server: where it is, what proves it, and what proves us."""
+"""How commands connect to a server: its address, TLS, and the credentials of the caller."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def is_local(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ServerConnection:
-    """`ca`, `cert` or `tls` mean TLS: with this CA (else the system's), as this client. `token`
-    goes with every call."""
+    """`ca`, `cert` or `tls` turn TLS on. `ca` is the CA to trust, else the system's are. `cert` and
+    `key` are the client certificate. `token` is sent with every call."""
 
     address: str = DEFAULT_ADDRESS
     tls: bool = False
@@ -42,18 +42,19 @@ class ServerConnection:
 
     @property
     def secure(self) -> bool:
-        """Whether it speaks TLS."""
+        """Whether the connection uses TLS."""
         return self.tls or self.ca is not None or self.cert is not None
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Goes with every call: who asks, for the server's log, and the token."""
+        """Metadata of every call: the name and release of this client for the server's log, and the
+        token."""
         client = ("zaiko-client", f"zaiko-cli/{version('zaiko-cli')}")
         return (client, ("authorization", f"Bearer {self.token}")) if self.token else (client,)
 
     def channel(self) -> grpc.Channel:
-        """A connection, opened when it is first used. Raises Failed for what cannot work, and for a
-        token that others could read on its way."""
+        """Return a channel that connects on first use. Raises Failed for options that do not fit
+        together, and for a token that would be sent unencrypted to another machine."""
         options = [("grpc.primary_user_agent", "zaiko-cli")]
         if (self.cert is None) != (self.key is None):
             raise Failed(

@@ -1,4 +1,4 @@
-"""A CSV file with a header, as a person gives it to a command."""
+"""Read a CSV file with a header."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from zaiko_cli.failure import USAGE, Failed
 def opened(
     file: Path, columns: Sequence[str], *, needed: Sequence[str]
 ) -> Iterator[csv.DictReader[str]]:
-    """Its lines; `-` is standard input. Raises Failed for a file that cannot be read, or whose
-    header lacks a needed column or has one that is not in `columns`."""
+    """Yield the lines of a file; `-` is standard input. Raises Failed if the file cannot be read,
+    or if its header lacks a needed column or has one that is not in `columns`."""
     if str(file) == "-":
         yield _table(sys.stdin, columns, needed)
         return
@@ -36,7 +36,7 @@ def _table(source: TextIO, columns: Sequence[str], needed: Sequence[str]) -> csv
         wrong = (
             f"lacks {', '.join(missing)}"
             if missing
-            else f"has {', '.join(unknown)}, which is not known"
+            else f"has {', '.join(unknown)}, which is unknown"
         )
         raise Failed(f"The header {wrong}; columns are {', '.join(columns)}.", USAGE)
     return table

@@ -29,17 +29,17 @@ def deliver(
     cause: Annotated[
         str,
         typer.Option(
-            metavar="KEY", help="Your own key of this delivery: told again, it changes nothing."
+            metavar="KEY", help="Your own key of this delivery. Recording it again changes nothing."
         ),
     ],
     warehouse: Annotated[
-        str, typer.Option(help="Of lines that name none. Not needed where there is only one.")
+        str, typer.Option(help="For lines that name none. Not needed if there is only one.")
     ] = "",
 ) -> None:
     """Record a delivery note from a CSV file, at most 1,000 lines, all or none.
 
-    Columns: sku, units, and where they apply warehouse, note. A product may stand in several lines.
-    Where one line is wrong, nothing is recorded.
+    Columns: sku, units, and where they apply warehouse, note. A product may be on several lines. If
+    one line is wrong, nothing is recorded.
     """
     command: Command = context.obj
     client = command.client

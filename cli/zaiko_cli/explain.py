@@ -1,4 +1,4 @@
-"""Why numbers are what they are, and why more was sold than there is."""
+"""Explain stock and oversells."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def explain(
     context: typer.Context,
     product: Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")],
     at_revision: Annotated[
-        int, typer.Option(min=0, help="As it was at this revision; 0 = now.")
+        int, typer.Option(min=0, help="Show the numbers at this revision; 0 = now.")
     ] = 0,
     limit: Annotated[
-        int, typer.Option(min=1, max=1000, help="At most so many orders one by one.")
+        int, typer.Option(min=1, max=1000, help="Show at most this many orders one by one.")
     ] = 20,
 ) -> None:
     """Show what a product's numbers are made of, and what each shop was sent because of them."""
@@ -55,18 +55,19 @@ def explain(
 
 
 oversells = typer.Typer(
-    cls=ListGroup, help="What was sold and was not there. `zaiko oversells [SKU]` lists it."
+    cls=ListGroup,
+    help="Units that were sold and did not exist. `zaiko oversells [SKU]` lists them.",
 )
 
 
 @oversells.command("list")
 def list_oversells(
     context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="[SKU]", help="Only of this product.")] = "",
+    product: Annotated[str, typer.Argument(metavar="[SKU]", help="Only this product.")] = "",
     open_only: Annotated[bool, typer.Option("--open", help="Only what is oversold now.")] = False,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 20,
 ) -> None:
-    """List what was sold and was not there: the order, why, and what would have prevented it.
+    """List what was sold and did not exist: the order, the cause, and what would have prevented it.
     Newest first."""
     command: Command = context.obj
     client, show = command.client, command.show

@@ -1,5 +1,4 @@
-"""What a person is told when a call was refused: one sentence, the reason, and what to do; and the
-exit code."""
+"""Turn a refused call into a sentence with its reason, advice and exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ _DETAILS_KEY = "grpc-status-details-bin"
 
 
 class Failed(Exception):
-    """The command cannot go on; told to the person as it is."""
+    """The command cannot go on. The sentence is printed as it is."""
 
     def __init__(self, sentence: str, code: int = REFUSED) -> None:
         super().__init__(sentence)
@@ -25,7 +24,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What a call's error says."""
+    """The parts of a call's error."""
 
     code: grpc.StatusCode
     reason: str
@@ -35,7 +34,7 @@ class Refused:
 
     @staticmethod
     def of(error: grpc.RpcError) -> Refused:
-        """Decoded from the status details; an error without them was not made by a zaiko server."""
+        """Decode the status details. An error without details does not come from a zaiko server."""
         call: Any = error
         reason, metadata, violations = "", {}, []
         for key, value in call.trailing_metadata() or ():
@@ -53,36 +52,37 @@ class Refused:
 
 
 def failed(error: grpc.RpcError, address: str) -> Failed:
-    """The sentence for a refused call to the server at `address`."""
+    """Return the failure of a refused call to the server at `address`."""
     refused = Refused.of(error)
     if not refused.reason and refused.code is grpc.StatusCode.UNAVAILABLE:
         return Failed(_unreachable(refused.message, address), UNREACHABLE)
     if not refused.reason and refused.code is grpc.StatusCode.UNIMPLEMENTED:
         return Failed(
             f"What answers at {address} does not know this call. Is it a zaiko server, and "
-            "not older than this command?"
+            "at least as new as this command?"
         )
     if refused.reason == "TOKEN_MISSING":
         return Failed(
-            f"The server at {address} wants a token: put it into ZAIKO_TOKEN, or into a "
+            f"The server at {address} needs a token: put it into ZAIKO_TOKEN, or into a "
             "file for --token-file. [TOKEN_MISSING]"
         )
     if refused.code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Failed(
-            f"The server at {address} did not answer in time. Try again; what was asked for "
-            "may have been done."
+            f"The server at {address} did not answer in time. Try again; the request "
+            "may have been carried out."
         )
     message = refused.message
     if message.split(" ")[0].isalpha():
         message = message[:1].upper() + message[1:]
     if refused.violations:
-        # These begin with a field's name, which is not a word to be capitalised.
+        # Each begins with the name of a field, which must not be capitalised.
         message = "; ".join(refused.violations)
     return Failed(f"{message} [{refused.reason or refused.code.name}]")
 
 
 def _unreachable(said: str, address: str) -> str:
-    """What to do, from the words of the network; gRPC has the same code for all of them."""
+    """Return advice for an unreachable server. gRPC uses one code for every cause, so its text
+    decides."""
     if "WRONG_VERSION_NUMBER" in said:
         return (
             f"What answers at {address} does not speak TLS. Leave out --tls, --ca and --cert "
@@ -95,9 +95,8 @@ def _unreachable(said: str, address: str) -> str:
         )
     if "Socket closed" in said or "reset by peer" in said or "Broken pipe" in said:
         return (
-            f"What is at {address} hung up. If it speaks TLS, add --ca with its CA's file, "
-            "or --tls; if it wants a certificate of "
-            "yours, --cert and --key."
+            f"The server at {address} closed the connection. If it speaks TLS, add --ca with its "
+            "CA's file, or --tls; if it needs a client certificate, --cert and --key."
         )
     return (
         f"No zaiko server answers at {address}. Start one with `zaiko serve`, or name another "

@@ -1,4 +1,5 @@
-"""`zaiko stock feed`: a file of facts, sent as one stream that goes on where it was cut."""
+"""`zaiko stock feed`: send a file of facts as one stream, and resume it where it was
+interrupted."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ _Request = stock_service_pb2.StreamMovementsRequest
 
 @dataclass
 class FeedRow:
-    """One line of the file: what it asks for, or why it cannot be sent."""
+    """One line of the file: its request, or why it cannot be sent."""
 
     number: int
     cause: str
@@ -41,7 +42,7 @@ class FeedRow:
 
 @dataclass
 class FeedOutcome:
-    """What became of the file."""
+    """The result of the whole file."""
 
     recorded: int = 0
     known: int = 0
@@ -57,9 +58,9 @@ def feed(
     """Record many facts of a warehouse from a CSV file: receipt, adjustment, allocation,
     deallocation, shipment.
 
-    Columns: fact, sku, units, cause (your own key: told again, a fact changes nothing), and where
-    they apply warehouse, order (SHOP/ORDER), shipment, note. Lines that are refused stop nothing:
-    they are listed, and the command ends with 1.
+    Columns: fact, sku, units, cause (your own key, which makes a repeat harmless), and where they
+    apply warehouse, order (SHOP/ORDER), shipment, note. A refused line does not stop the others.
+    Refused lines are listed, and the command exits with 1.
     """
     command: Command = context.obj
     with opened(file, COLUMNS, needed=_NEEDED) as table:
@@ -81,7 +82,7 @@ def _send(client: ApiClient, table: csv.DictReader[str]) -> FeedOutcome:
             )
             if Refused.of(error).code is not grpc.StatusCode.UNAVAILABLE or tries == _TRIES:
                 raise
-            # From the first unanswered one: the cause keys make it harmless.
+            # Starts at the first fact without an answer. Cause keys make a repeat harmless.
             time.sleep(min(_LONGEST, 0.2 * 2**tries) * (0.5 + random.random()))  # noqa: S311 - spreads clients
         else:
             return outcome
@@ -90,7 +91,7 @@ def _send(client: ApiClient, table: csv.DictReader[str]) -> FeedOutcome:
 def _stream(
     client: ApiClient, lines: Iterator[FeedRow], waiting: deque[FeedRow], outcome: FeedOutcome
 ) -> None:
-    """One call: what is still waiting again, then what follows."""
+    """Make one call: send again what was not answered, then what follows."""
     parent = client.parent
     again = list(waiting)
     broken: list[Exception] = []
@@ -100,7 +101,7 @@ def _stream(
         for line in again:
             sequence += 1
             yield _Request(sequence=sequence, parent=parent, **line.fact)
-        # gRPC reads them on a thread of its own, which tells nobody what went wrong there.
+        # gRPC reads the requests on its own thread and hides errors there.
         try:
             for line in lines:
                 if line.problem:
@@ -109,7 +110,7 @@ def _stream(
                 sequence += 1
                 waiting.append(line)
                 yield _Request(sequence=sequence, parent=parent, **line.fact)
-        except Exception as error:  # noqa: BLE001 - raised below, once what was sent is answered
+        except Exception as error:  # noqa: BLE001 - raised below, after the answers
             broken.append(error)
 
     for answer in client.stocks.StreamMovements(requests(), metadata=client.connection.metadata):
@@ -179,7 +180,7 @@ def _fact(client: ApiClient, row: dict[str, str], product: Any, warehouse: Any) 
             }
         case other:
             raise Failed(
-                f"{other[:50]!r} is no fact: receipt, adjustment, allocation, deallocation, "
+                f"{other[:50]!r} is not a fact: receipt, adjustment, allocation, deallocation, "
                 "shipment."
             )
 

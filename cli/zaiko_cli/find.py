@@ -1,5 +1,5 @@
-"""From what a person types to resource names: products by code or id, listings by sku or id, the
-only warehouse there is."""
+"""Find resource names from what a person types: a product by code or id, a listing by SKU or id,
+the only warehouse."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ _BATCH = 1000
 
 
 def product(client: ApiClient, typed: str) -> str:
-    """The name of the product with this code, or else this id."""
+    """Return the name of the product with this code, or else with this id. Raises Failed if there
+    is none."""
     return products(client, [typed])[0]
 
 
 def products(client: ApiClient, typed: Iterable[str]) -> list[str]:
-    """The names of several, in the same order."""
+    """Return the names of several products, in the same order."""
     wanted = list(typed)
     request = product_service_pb2.ListProductsRequest(parent=client.parent)
     request.filter.codes.extend({item for item in wanted if not item.startswith("merchants/")})
@@ -51,7 +52,7 @@ def _as_id(client: ApiClient, typed: str) -> str:
 
 
 def codes(client: ApiClient, names: Iterable[str]) -> dict[str, str]:
-    """The codes of products, by name."""
+    """Return the codes of products by name."""
     wanted = sorted(set(names))
     found: dict[str, str] = {}
     for start in range(0, len(wanted), _BATCH):
@@ -66,7 +67,8 @@ def codes(client: ApiClient, names: Iterable[str]) -> dict[str, str]:
 
 
 def warehouse(client: ApiClient, typed: str) -> str:
-    """The name of the warehouse with this id; without one, the only warehouse there is."""
+    """Return the name of the warehouse with this id, or of the only warehouse if `typed` is empty.
+    Raises Failed if there are several, or none."""
     if typed:
         return client.name("warehouses", typed)
     request = warehouse_service_pb2.ListWarehousesRequest(parent=client.parent, page_size=10)
@@ -83,7 +85,8 @@ def warehouse(client: ApiClient, typed: str) -> str:
 
 
 def listing(client: ApiClient, shop: str, typed: str) -> str:
-    """The name of the listing of a shop with this sku, or else this id."""
+    """Return the name of the listing of a shop with this SKU, or else with this id. Raises Failed
+    if there is none, or several."""
     if typed.startswith("merchants/"):
         return typed
     candidates = [item for item in _with_sku(client, shop, typed) if not item.vanished]

@@ -1,4 +1,4 @@
-"""Links: which listing sells which product, and whether its number is kept in step."""
+"""Links: which listing sells which product, and whether its number is synced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zaiko_cli.show import last, optional, part, trouble, word
 
 link = typer.Typer(
     no_args_is_help=True,
-    help="Links: which listing sells which product, and whether its number is kept in step.",
+    help="Links: which listing sells which product, and whether its number is synced.",
 )
 
 Shop = Annotated[str, typer.Argument(help="The shop's id.")]
@@ -25,7 +25,7 @@ Listing = Annotated[str, typer.Argument(metavar="LISTING", help="The listing's s
 Release = Annotated[
     bool,
     typer.Option(
-        "--release-orders", help="Also stop counting what was ordered and is not shipped yet."
+        "--release-orders", help="Also stop counting units that are ordered and not shipped."
     ),
 ]
 
@@ -43,7 +43,7 @@ def create_link(
         ),
     ] = None,
     enable_sync: Annotated[
-        bool, typer.Option("--enable-sync", help="Keep the shop's number in step from now on.")
+        bool, typer.Option("--enable-sync", help="Sync the shop's number from now on.")
     ] = False,
 ) -> None:
     """Link one listing to a product, or to several as a bundle (セット商品)."""
@@ -51,7 +51,7 @@ def create_link(
     client = command.client
     parent = client.name("shops", shop)
     made = link_pb2.Link(listing=find.listing(client, parent, listing), sync_enabled=enable_sync)
-    # A listing is named by its own code, whatever colons are in it.
+    # The listing's own code may contain colons.
     parts = [_part(typed) for typed in products] if products else [(listing, 1)]
     names = find.products(client, [sku for sku, _ in parts])
     if len(parts) == 1 and parts[0][1] == 1:
@@ -77,17 +77,20 @@ def bulk_link(
     context: typer.Context,
     shop: Shop,
     enable_sync: Annotated[
-        bool, typer.Option("--enable-sync", help="Keep the shop's numbers in step from now on.")
+        bool, typer.Option("--enable-sync", help="Sync the shop's numbers from now on.")
     ] = False,
     barcode: Annotated[
-        bool, typer.Option("--barcode", help="Where no code matches, try barcodes.")
+        bool, typer.Option("--barcode", help="Match barcodes where no code matches.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be done.")
     ] = False,
-    all_rows: Annotated[bool, typer.Option("--all", help="Also show what matched.")] = False,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Also show the listings that matched.")
+    ] = False,
 ) -> None:
-    """Link every unlinked listing of a shop to the product whose code is its sku. Never guesses."""
+    """Link every unlinked listing of a shop to the product whose code equals its SKU. Ambiguous
+    listings are left unlinked."""
     command: Command = context.obj
     client = command.client
     request = link_service_pb2.BulkLinkRequest(
@@ -134,14 +137,14 @@ def bulk_link(
 @link.command("list")
 def list_links(
     context: typer.Context,
-    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    shop: Annotated[str, typer.Argument(help="The shop's id. Default: all shops.")] = "-",
     product: Annotated[str, typer.Option(metavar="SKU", help="Only links to this product.")] = "",
     state: Annotated[
         list[str] | None, typer.Option(help="Only in this state, such as FAILED; may be repeated.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 0,
 ) -> None:
-    """List links and how their sync is going."""
+    """List links with the state of their sync."""
     command: Command = context.obj
     client = command.client
     request = link_service_pb2.ListLinksRequest(parent=client.name("shops", shop))
@@ -182,13 +185,13 @@ def get_link(context: typer.Context, shop: Shop, listing: Listing) -> None:
 
 @link.command("enable")
 def enable(context: typer.Context, shop: Shop, listing: Listing) -> None:
-    """Keep a listing's number in step from now on (在庫同期 有効)."""
+    """Sync a listing's number from now on (在庫同期 有効)."""
     _switch(context.obj, shop, listing, enabled=True)
 
 
 @link.command("disable")
 def disable(context: typer.Context, shop: Shop, listing: Listing) -> None:
-    """Leave a listing's number alone from now on. Its orders are still counted."""
+    """Stop syncing a listing's number. Its orders still count."""
     _switch(context.obj, shop, listing, enabled=False)
 
 
@@ -196,7 +199,7 @@ def disable(context: typer.Context, shop: Shop, listing: Listing) -> None:
 def delete_link(
     context: typer.Context, shop: Shop, listing: Listing, release_orders: Release = False
 ) -> None:
-    """Unlink a listing. The shop's number stays as it is."""
+    """Unlink a listing. The shop's number stays unchanged."""
     command: Command = context.obj
     client = command.client
     request = link_service_pb2.DeleteLinkRequest(
@@ -205,10 +208,7 @@ def delete_link(
     reply = client.call(client.links.DeleteLink, request)
     command.show.done(
         reply,
-        (
-            f"Unlinked {listing} of {shop}. {reply.released_units} ordered units are not "
-            "counted any more."
-        ),
+        (f"Unlinked {listing} of {shop}. {reply.released_units} ordered units no longer count."),
     )
 
 
@@ -226,7 +226,7 @@ def _name(client: ApiClient, shop: str, listing: str) -> str:
 
 
 def _part(typed: str) -> tuple[str, int]:
-    """`SKU` or `SKU:COUNT`. A colon that no number follows belongs to the code."""
+    """Split `SKU` or `SKU:COUNT`. A colon without a number after it belongs to the code."""
     sku, colon, count = typed.rpartition(":")
     return (sku, int(count)) if colon and sku and count.isdigit() and int(count) > 0 else (typed, 1)
 

@@ -22,8 +22,7 @@ Operation = Annotated[str, typer.Argument(help="Its id.")]
 
 
 def follow(command: Command, operation: operation_pb2.Operation) -> operation_pb2.Operation:
-    """Wait for its end, with a progress bar on a terminal. An operation that did not succeed raises
-    Failed."""
+    """Wait until an operation has ended. Exits with 1 if it did not succeed."""
     done = operation
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     screen = console(stderr=True)
@@ -38,8 +37,7 @@ def follow(command: Command, operation: operation_pb2.Operation) -> operation_pb
         raise Failed(trouble(done) or f"The operation {last(done.name)} failed.")
     if done.state != operation_pb2.Operation.STATE_SUCCEEDED:
         raise Failed(
-            f"The operation {last(done.name)} is {word(done, 'state')}. What was done until "
-            "then stays."
+            f"The operation {last(done.name)} is {word(done, 'state')}. Finished work stays."
         )
     return done
 
@@ -47,7 +45,7 @@ def follow(command: Command, operation: operation_pb2.Operation) -> operation_pb
 @operations.command("list")
 def list_operations(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 20,
 ) -> None:
     """List operations, newest first."""
     command: Command = context.obj
@@ -67,7 +65,7 @@ def list_operations(
             o.end_time,
             trouble(o) if o.WhichOneof("result") == "problem" else "",
         ),
-        empty="Nothing has been asked for yet.",
+        empty="There is no operation yet.",
     )
 
 
@@ -91,7 +89,7 @@ def wait_operation(context: typer.Context, operation: Operation) -> None:
 
 @operations.command("watch")
 def watch_operation(context: typer.Context, operation: Operation) -> None:
-    """Print each change of an operation until it has ended. Ends with 1 when it did not succeed."""
+    """Print each change of an operation until it has ended. Exits with 1 if it did not succeed."""
     command: Command = context.obj
     client, show = command.client, command.show
     done = operation_pb2.Operation()
@@ -108,7 +106,7 @@ def watch_operation(context: typer.Context, operation: Operation) -> None:
 
 @operations.command("cancel")
 def cancel_operation(context: typer.Context, operation: Operation) -> None:
-    """Ask an operation to stop. What was done stays done."""
+    """Ask an operation to stop. Finished work stays."""
     command: Command = context.obj
     client = command.client
     request = operation_service_pb2.CancelOperationRequest(

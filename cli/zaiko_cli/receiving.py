@@ -1,5 +1,4 @@
-"""`zaiko receiving`: receipts that are added to one shop's number, and the way from there to
-sync."""
+"""`zaiko receiving`: receipts that are added to one shop's number, and the cut-over to sync."""
 
 from __future__ import annotations
 
@@ -26,28 +25,28 @@ _OUTCOME = receiving_service_pb2.ResolveAdditionRequest
 
 @receiving.command("on")
 def switch_on(context: typer.Context, sku: Sku) -> None:
-    """From now on each receipt of a product is added to the shop that it was linked in first."""
+    """Add each later receipt of a product to the shop that it was linked in first."""
     _switch(context.obj, sku, True)
 
 
 @receiving.command("off")
 def switch_off(context: typer.Context, sku: Sku) -> None:
-    """Add no later receipts; what was received before is still added."""
+    """Stop adding later receipts of a product. Earlier receipts are still added."""
     _switch(context.obj, sku, False)
 
 
 @receiving.command("list")
 def list_additions(
     context: typer.Context,
-    product: Annotated[str, typer.Option(metavar="SKU", help="Only of this product.")] = "",
-    shop: Annotated[str, typer.Option(help="Only to this shop.")] = "",
+    product: Annotated[str, typer.Option(metavar="SKU", help="Only this product.")] = "",
+    shop: Annotated[str, typer.Option(help="Only this shop.")] = "",
     state: Annotated[
         list[str] | None,
         typer.Option(help="Only in this state, such as UNDECIDED; may be repeated."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 0,
 ) -> None:
-    """What has become of the units of each receipt."""
+    """List the additions of receipts and their states."""
     command: Command = context.obj
     client = command.client
     request = receiving_service_pb2.ListAdditionsRequest(parent=client.parent)
@@ -110,7 +109,7 @@ def resolve(
         typer.Option("--added/--not-added", help="Whether the shop's number contains the units."),
     ],
 ) -> None:
-    """Decide an UNDECIDED addition, after you have looked at the shop. Not added: the units are
+    """Resolve an UNDECIDED addition after looking at the shop. With --not-added, the units are
     added now."""
     command: Command = context.obj
     outcome = _OUTCOME.OUTCOME_ADDED if added else _OUTCOME.OUTCOME_NOT_ADDED
@@ -126,10 +125,11 @@ def cut_over(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="The shop's id.")],
     apply: Annotated[
-        bool, typer.Option("--apply", help="Enable sync; without, both sides are only compared.")
+        bool, typer.Option("--apply", help="Enable sync. Default: only compare both sides.")
     ] = False,
 ) -> None:
-    """Compare a shop's receiving-only numbers with what may be sold, and lead them to sync."""
+    """Compare a shop's receiving-only numbers with what may be sold. --apply switches them to
+    sync."""
     command: Command = context.obj
     client, show = command.client, command.show
     request = receiving_service_pb2.CutOverRequest(
@@ -144,14 +144,14 @@ def cut_over(
         (last(row.link), optional(row, "shown"), row.target, trouble(row)) for row in report.rows
     ]
     if rows:
-        show.table("", ["listing", "shown#", "what sync makes of it#", "problem"], rows)
+        show.table("", ["listing", "shown#", "sync would show#", "problem"], rows)
     would = "would be synced" if report.dry_run else "are synced from now on"
     show.note(
         f"{report.switched_count} links {would}, {report.differing_count} of them differ; "
         f"{report.refused_count} refused."
     )
     if report.dry_run and report.switched_count:
-        show.note(f"`zaiko receiving cut-over {shop} --apply` makes it so.")
+        show.note(f"`zaiko receiving cut-over {shop} --apply` switches them.")
 
 
 def _switch(command: Command, sku: str, enabled: bool) -> None:

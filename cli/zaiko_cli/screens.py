@@ -1,4 +1,4 @@
-"""What is known from a watch, and how it looks: as lines, or as a picture that fits a terminal."""
+"""Keep what a watch delivers, and show it as lines or as a picture that fits a terminal."""
 
 from __future__ import annotations
 
@@ -19,27 +19,31 @@ _RECENT = 12
 
 
 class WatchScreen(ABC):
-    """What is known from a watch, and how it looks."""
+    """The state that a watch has delivered, and its picture."""
 
     def __init__(self) -> None:
         self.known: dict[str, Any] = {}
         self._snapshot: set[str] | None = None
         self.revision = 0
-        self.told: Any = None
+        self.delivered_at: Any = None
         self.recent: list[str] = []
         self.interrupted = ""
-        """Why nothing comes, until something comes again."""
+        """Why no change arrives at present; empty while changes arrive."""
 
     def take(self, response: Any) -> list[str]:
-        """Remember a delivery (None: a snapshot begins); the lines that tell of it."""
+        """Store a delivery and return the lines that describe it. None means that a snapshot
+        begins."""
         if response is None:
             self._snapshot = set()
             return []
         self.interrupted = ""
         if response.WhichOneof("delivery") == "bookmark":
-            self.revision, self.told = response.bookmark.revision, response.bookmark.send_time
+            self.revision, self.delivered_at = (
+                response.bookmark.revision,
+                response.bookmark.send_time,
+            )
             if response.bookmark.snapshot_complete and self._snapshot is not None:
-                # What a second snapshot did not bring has gone meanwhile.
+                # A resource that a second snapshot lacks was deleted meanwhile.
                 self.known = {
                     name: state for name, state in self.known.items() if name in self._snapshot
                 }
@@ -60,30 +64,31 @@ class WatchScreen(ABC):
         return lines
 
     def keep(self, name: str, state: Any) -> None:
-        """Remember it, if the picture may need it."""
+        """Store one change if the picture may need it."""
         self.known[name] = state
 
     @abstractmethod
     def states(self, changes: Any) -> Iterator[tuple[str, Any]]:
-        """What a delivery's changes tell, by name."""
+        """Return the changes of a delivery by name."""
 
     @abstractmethod
     def line(self, name: str, state: Any) -> str:
-        """One change as a line."""
+        """Return one change as a line."""
 
     @abstractmethod
     def picture(self, height: int) -> Group:
-        """What is known, in about so many lines; what does not fit is counted."""
+        """Return the picture in about `height` lines. Rows that do not fit are counted."""
 
     def head(self) -> Text:
-        """How fresh the picture is. Above the rest, so that it is not what is cut off."""
-        told = f"as of {when(self.told)}" if self.told is not None else "reading"
+        """Return how fresh the picture is. It stands above the rest, so that it is never cut
+        off."""
+        age = "reading" if self.delivered_at is None else f"as of {when(self.delivered_at)}"
         if self.interrupted:
             return Text(
-                f"{told}. {self.interrupted}", style="yellow", no_wrap=True, overflow="ellipsis"
+                f"{age}. {self.interrupted}", style="yellow", no_wrap=True, overflow="ellipsis"
             )
         return Text(
-            f"revision {self.revision}, {told}. Ctrl-C ends it.",
+            f"revision {self.revision}, {age}. Ctrl-C ends it.",
             style="dim",
             no_wrap=True,
             overflow="ellipsis",
@@ -91,10 +96,10 @@ class WatchScreen(ABC):
 
 
 class SyncScreen(WatchScreen):
-    """Shops above, links that somebody may have to look at below them, and what happened last."""
+    """Shows shops, then links that need attention, then the latest events."""
 
     def keep(self, name: str, state: Any) -> None:
-        # A merchant may have a hundred thousand links; those that are well are not shown.
+        # A merchant may have a hundred thousand links, so links in sync are not shown.
         if "/runs/" in name or (
             "/links/" in name and word(state, "state") in ("SYNCED", "DISABLED")
         ):
@@ -145,7 +150,7 @@ class SyncScreen(WatchScreen):
         ]
         links = [(name, state) for name, state in sorted(self.known.items()) if "/links/" in name]
         room = max(8, height - 3)
-        # Trouble is seen first where not everything is seen.
+        # Trouble comes first if not every row fits.
         shown = _first(shops, max(1, room // 2 - 2), lambda state: state.HasField("problem"))
         room -= len(shown) + 2
         odd = _first(links, max(0, min(_RECENT, room - 2)), lambda state: state.HasField("problem"))
@@ -160,7 +165,7 @@ class SyncScreen(WatchScreen):
 def _first(
     known: list[tuple[str, Any]], room: int, urgent: Callable[[Any], bool]
 ) -> list[tuple[str, Any]]:
-    """As many as there is room for, in their order; urgent ones before others."""
+    """Return as many rows as fit, in their order. Urgent rows are kept before others."""
     chosen = {name for name, _ in sorted(known, key=lambda pair: not urgent(pair[1]))[:room]}
     return [pair for pair in known if pair[0] in chosen]
 
@@ -192,7 +197,7 @@ def _shops(shown: list[tuple[str, Any]], total: int) -> Table:
 
 
 def _links(shown: list[tuple[str, Any]], total: int) -> Table:
-    table = _table("Links to look at", len(shown), total)
+    table = _table("Links that need attention", len(shown), total)
     for column in (
         "shop",
         "sku",
@@ -226,7 +231,7 @@ def _table(title: str, shown: int, total: int) -> Table:
 
 
 class StockScreen(WatchScreen):
-    """One row per product."""
+    """Shows one row per product."""
 
     def __init__(self, client: ApiClient) -> None:
         super().__init__()

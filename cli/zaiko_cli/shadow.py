@@ -1,4 +1,5 @@
-"""`zaiko shops shadow` and `zaiko shops differences`: see what would be sent, and send nothing."""
+"""`zaiko shops shadow` and `zaiko shops differences`: compute what would be sent, and send
+nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from zaiko_cli.show import last, optional, part, when
 
 
 class Switch(StrEnum):
-    """Whether it is so."""
+    """Whether shadow mode is on."""
 
     ON = "on"
     OFF = "off"
@@ -22,9 +23,10 @@ class Switch(StrEnum):
 def shadow(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="The shop's id.")],
-    to: Annotated[Switch, typer.Argument(metavar="on|off", help="Whether it is in shadow mode.")],
+    to: Annotated[Switch, typer.Argument(metavar="on|off", help="Switch shadow mode on or off.")],
 ) -> None:
-    """Do everything for a shop but write to it; or write again, after every number was read."""
+    """Switch shadow mode on or off. In shadow mode zaiko does everything for a shop except writing
+    to it. Switched off, each number is read before it is written."""
     command: Command = context.obj
     client, on = command.client, to is Switch.ON
     request = shop_service_pb2.UpdateShopRequest(
@@ -38,7 +40,7 @@ def shadow(
             "shows what would be."
         )
         if on
-        else f"{shop} is written to again, link by link, as soon as each was read."
+        else f"{shop} is written to again, each link as soon as its number was read."
     )
     command.show.done(changed, said)
 
@@ -47,10 +49,10 @@ def differences(
     context: typer.Context,
     shop: Annotated[str, typer.Argument(help="Only this shop.")] = "-",
     every: Annotated[
-        bool, typer.Option("--all", help="Also links that show what would be sent.")
+        bool, typer.Option("--all", help="Also show links that would not change.")
     ] = False,
 ) -> None:
-    """What shadow mode would change: what each shop shows, and what would be sent."""
+    """List what shadow mode would change: what each shop shows, and what would be sent."""
     command: Command = context.obj
     client = command.client
     request = shop_service_pb2.ListShadowDifferencesRequest(parent=client.name("shops", shop))

@@ -1,4 +1,4 @@
-"""Shops, what they list, and what was ordered there."""
+"""Shops, their listings and their orders."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from zaiko_cli.suspects import hold_order, release_order, suspects
 
 shops = typer.Typer(
     no_args_is_help=True,
-    help="Shops: an account on a platform, its credentials and how its sync is going.",
+    help="Shops: an account on a platform, its credentials and the state of its sync.",
 )
 listings = typer.Typer(
     no_args_is_help=True, help="Listings: what a shop sells, as last read from it."
@@ -43,7 +43,7 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A setting or credential, as `zaiko connectors CONNECTOR` names them.",
+        help="A setting or credential. `zaiko connectors CONNECTOR` lists their names.",
     ),
 ]
 SettingsFile = Annotated[
@@ -52,7 +52,7 @@ SettingsFile = Annotated[
         "--settings",
         exists=True,
         dir_okay=False,
-        help="A JSON file with settings and credentials, so that no secret stands on the line.",
+        help="A JSON file with settings and credentials, so that no secret is on the command line.",
     ),
 ]
 Simulator = Annotated[
@@ -75,13 +75,11 @@ def create_shop(
     settings: SettingsFile = None,
     set_: Set = None,
     simulator: Simulator = "",
-    name: Annotated[
-        str, typer.Option("--name", help="What people call it; without it, the id.")
-    ] = "",
+    name: Annotated[str, typer.Option("--name", help="Name for people. Default: the id.")] = "",
     interval: Interval = 600,
 ) -> None:
-    """Create a shop. What the connector marks as secret is stored encrypted and never shown
-    again."""
+    """Create a shop. Settings that the connector marks as secret are stored encrypted and never
+    shown again."""
     command: Command = context.obj
     client = command.client
     made = shop_pb2.Shop(
@@ -101,7 +99,7 @@ def update_shop(
     settings: SettingsFile = None,
     set_: Set = None,
     simulator: Simulator = "",
-    name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name for people.")] = "",
     interval: Annotated[
         int | None,
         typer.Option(min=10, max=86400, help="Seconds between two readings of its orders."),
@@ -110,12 +108,12 @@ def update_shop(
         bool | None,
         typer.Option(
             "--hold-drift/--heal-drift",
-            help="Whether a number edited in the shop waits for a person.",
+            help="Hold a number that was edited in the shop until a person decides.",
         ),
     ] = None,
 ) -> None:
-    """Change a shop's name, interval, drift policy, settings or credentials. Those that are not
-    given stay."""
+    """Change a shop's name, interval, drift policy, settings or credentials. What is not given
+    stays unchanged."""
     command: Command = context.obj
     client = command.client
     current = _get(client, shop)
@@ -151,7 +149,7 @@ def update_shop(
 
 @shops.command("list")
 def list_shops(context: typer.Context) -> None:
-    """List shops and how their sync is going."""
+    """List shops with the state of their sync."""
     command: Command = context.obj
     client = command.client
     command.show.items(
@@ -187,8 +185,8 @@ def get_shop(context: typer.Context, shop: Shop) -> None:
 
 @shops.command("check")
 def check_shop(context: typer.Context, shop: Shop) -> None:
-    """Try a shop's credentials, permissions and settings. Ends with 1 when it cannot be synced as
-    it is."""
+    """Check a shop's credentials, permissions and settings. Exits with 1 if the shop cannot be
+    synced."""
     command: Command = context.obj
     client = command.client
     request = shop_service_pb2.CheckShopRequest(name=client.name("shops", shop))
@@ -206,22 +204,22 @@ def check_shop(context: typer.Context, shop: Shop) -> None:
 
 @shops.command("pause")
 def pause_shop(context: typer.Context, shop: Shop) -> None:
-    """Stop syncing a shop. Its orders are not read either."""
+    """Pause a shop: stop syncing it, and stop reading its orders."""
     command: Command = context.obj
     client = command.client
     request = shop_service_pb2.PauseShopRequest(name=client.name("shops", shop))
     paused = client.call(client.shops.PauseShop, request).shop
-    command.show.done(paused, f"{shop} is paused. `zaiko shops resume {shop}` lets it go on.")
+    command.show.done(paused, f"{shop} is paused. `zaiko shops resume {shop}` resumes it.")
 
 
 @shops.command("resume")
 def resume_shop(context: typer.Context, shop: Shop) -> None:
-    """Let a paused or held shop go on, at once."""
+    """Resume a paused or held shop at once."""
     command: Command = context.obj
     client = command.client
     request = shop_service_pb2.ResumeShopRequest(name=client.name("shops", shop))
     resumed = client.call(client.shops.ResumeShop, request).shop
-    command.show.done(resumed, f"{shop} goes on.")
+    command.show.done(resumed, f"{shop} is resumed.")
 
 
 shops.command("shadow")(shadow)
@@ -233,7 +231,7 @@ orders.command("hold")(hold_order)
 
 @shops.command("delete")
 def delete_shop(context: typer.Context, shop: Shop) -> None:
-    """Delete a shop that nothing is linked in. Nothing is changed on the platform."""
+    """Delete a shop without links. Nothing changes on the platform."""
     command: Command = context.obj
     client = command.client
     reply = client.call(
@@ -245,14 +243,14 @@ def delete_shop(context: typer.Context, shop: Shop) -> None:
 @listings.command("list")
 def list_listings(
     context: typer.Context,
-    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    shop: Annotated[str, typer.Argument(help="The shop's id. Default: all shops.")] = "-",
     unlinked: Annotated[
-        bool, typer.Option("--unlinked", help="Only those without a link.")
+        bool, typer.Option("--unlinked", help="Only listings without a link.")
     ] = False,
     prefix: Annotated[str, typer.Option(help="Only skus that begin with this.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 0,
 ) -> None:
-    """List listings as last read; `zaiko listings refresh SHOP` reads them anew."""
+    """List listings as last read. `zaiko listings refresh SHOP` reads them again."""
     command: Command = context.obj
     client = command.client
     request = shop_service_pb2.ListListingsRequest(parent=client.name("shops", shop))
@@ -261,7 +259,7 @@ def list_listings(
         request.filter.linked = False
     command.show.items(
         "Listings",
-        ["shop", "sku", "title", "shows#", "linked", "to know", "id"],
+        ["shop", "sku", "title", "shows#", "linked", "warnings", "id"],
         client.pages(client.shops.ListListings, request, "listings", limit=limit),
         lambda item: (
             part(item.name, "shops"),
@@ -278,7 +276,7 @@ def list_listings(
 
 @listings.command("refresh")
 def refresh_listings(context: typer.Context, shop: Shop) -> None:
-    """Read the whole catalogue of a shop anew, and wait for it."""
+    """Read the whole catalogue of a shop, and wait for the result."""
     command: Command = context.obj
     client = command.client
     request = shop_service_pb2.RefreshListingsRequest(parent=client.name("shops", shop))
@@ -296,17 +294,17 @@ def refresh_listings(context: typer.Context, shop: Shop) -> None:
 @orders.command("list")
 def list_orders(
     context: typer.Context,
-    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    shop: Annotated[str, typer.Argument(help="The shop's id. Default: all shops.")] = "-",
     open_: Annotated[
-        bool, typer.Option("--open", help="Only those that may still hold units.")
+        bool, typer.Option("--open", help="Only orders that may still hold units.")
     ] = False,
     suspect: Annotated[
-        bool, typer.Option("--suspect", help="Only those whose open units a person should look at.")
+        bool, typer.Option("--suspect", help="Only orders whose open units a person should check.")
     ] = False,
     unlinked: Annotated[
-        bool, typer.Option("--unlinked", help="Only those with lines that are not linked.")
+        bool, typer.Option("--unlinked", help="Only orders with lines that are not linked.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 100,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 100,
 ) -> None:
     """List orders as last read from the shops."""
     command: Command = context.obj
@@ -317,7 +315,7 @@ def list_orders(
         request.filter.states.append(order_pb2.Order.STATE_OPEN)
     command.show.items(
         "Orders",
-        ["shop", "number", "order", "state", "placed", "open#", "held#", "to look at"],
+        ["shop", "number", "order", "state", "placed", "open#", "held#", "suspicions"],
         client.pages(client.orders.ListOrders, request, "orders", limit=limit),
         lambda order: (
             part(order.name, "shops"),
@@ -361,7 +359,7 @@ def get_order(
             ("state", word(found, "state")),
             ("platform says", found.platform_state),
             ("placed", found.place_time),
-            ("to look at", _suspicions(found)),
+            ("suspicions", _suspicions(found)),
         ],
     )
     if not command.show.as_json:
@@ -383,8 +381,7 @@ def get_order(
 
 
 def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[str, Any]:
-    """Settings and credentials together, from everywhere that they may come from; later ones
-    win."""
+    """Return the settings and credentials from all sources; a later source wins."""
     given: dict[str, Any] = {}
     if simulator:
         given |= _simulator_settings(simulator)
@@ -424,8 +421,7 @@ def _simulator_settings(url: str) -> dict[str, Any]:
 
 
 def _fill(client: ApiClient, shop: shop_pb2.Shop, given: dict[str, Any]) -> None:
-    """Put settings and credentials where they belong: the connector's schema says which are
-    secret."""
+    """Put each setting into the shop's settings or secrets, as the connector's schema says."""
     request = connector_service_pb2.GetConnectorRequest(name=shop.connector)
     schema = json.loads(
         client.call(client.connectors.GetConnector, request).connector.settings_schema or "{}"

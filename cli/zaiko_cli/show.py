@@ -1,4 +1,4 @@
-"""How answers are shown: tables for people, JSON for programs."""
+"""Print answers: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.table import Table
 
 _PLAIN_WIDTH = 5_000
 _PROSE = frozenset({"problem", "meaning", "what is so", "what to do", "default", "note"})
-"""Columns that are wrapped on a terminal; the others stay whole."""
+"""Columns that are wrapped on a terminal. All other columns stay whole."""
 
 _COLOURS = {
     "SYNCED": "green",
@@ -48,7 +48,8 @@ _COLOURS = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where to write. Without a terminal nothing is wrapped, so that lines can be searched."""
+    """Return a console for standard output or standard error. Without a terminal it wraps nothing,
+    so that lines can be searched."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         stderr=stderr,
@@ -59,7 +60,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 class Show:
-    """Writes answers as tables, or as JSON."""
+    """Prints answers as tables, or as JSON."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -68,8 +69,7 @@ class Show:
     def items(
         self, title: str, columns: Sequence[str], messages: Iterable[Any], row: Any, *, empty: str
     ) -> None:
-        """Messages as a table, one row each by `row(message)`; `empty` is said when there are
-        none."""
+        """Print messages as a table with one `row(message)` each, or `empty` if there are none."""
         found = list(messages)
         if self.as_json:
             self._json([_plain(message) for message in found])
@@ -79,7 +79,7 @@ class Show:
             self.table(title, columns, (row(message) for message in found))
 
     def item(self, message: Any, facts: Sequence[tuple[str, Any]]) -> None:
-        """One message as a list of facts; those that are empty are left out."""
+        """Print one message as a list of facts. Empty facts are left out."""
         if self.as_json:
             self._json(_plain(message))
             return
@@ -92,19 +92,19 @@ class Show:
         self.console.print(table)
 
     def done(self, message: Any, sentence: str) -> None:
-        """What a command has done."""
+        """Print what a command has done."""
         if self.as_json:
             self._json(_plain(message))
         else:
             self.console.print(sentence)
 
     def note(self, sentence: str) -> None:
-        """Something for people only."""
+        """Print a note for people. JSON has no notes."""
         if not self.as_json:
             self.console.print(sentence)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Rows under `columns`; a column whose name ends in # holds numbers."""
+        """Print rows under `columns`. A column whose name ends in # holds numbers."""
         table = Table(
             title=title or None,
             title_justify="left",
@@ -125,16 +125,16 @@ class Show:
         self.console.print(table)
 
     def document(self, document: Any) -> None:
-        """What no message holds, as JSON."""
+        """Print a document that is not a message as JSON."""
         self._json(document)
 
     def _json(self, document: Any) -> None:
-        # Not through rich, which would wrap.
+        # rich would wrap the lines.
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
 def text(value: Any) -> str:
-    """A value as rich text; words for states are coloured."""
+    """Return a value as rich text. Words for states are coloured."""
     if value is None:
         return ""
     if isinstance(value, Timestamp):
@@ -147,7 +147,7 @@ def text(value: Any) -> str:
 
 
 def when(time: Timestamp) -> str:
-    """A time on this machine's clock; empty when it is not set."""
+    """Return a time in this machine's time zone, or an empty text if it is not set."""
     if not time.seconds and not time.nanos:
         return ""
     moment = datetime.fromtimestamp(time.ToNanoseconds() / 1e9, UTC).astimezone()
@@ -156,18 +156,18 @@ def when(time: Timestamp) -> str:
 
 
 def last(name: str) -> str:
-    """The last part of a resource name."""
+    """Return the last part of a resource name."""
     return name.rsplit("/", 1)[-1]
 
 
 def part(name: str, collection: str) -> str:
-    """The id behind `collection/` in a resource name, or empty."""
+    """Return the id after `collection/` in a resource name, or an empty text."""
     parts = name.split("/")
     return parts[parts.index(collection) + 1] if collection in parts else ""
 
 
 def word(message: Any, field: str) -> str:
-    """The name of an enum field's value without its prefix: SYNCED instead of STATE_SYNCED."""
+    """Return the name of an enum value without its prefix: SYNCED instead of STATE_SYNCED."""
     kind = message.DESCRIPTOR.fields_by_name[field].enum_type
     number = getattr(message, field)
     value = kind.values_by_number.get(number)
@@ -178,7 +178,7 @@ def word(message: Any, field: str) -> str:
 
 
 def words(message: Any, field: str) -> list[str]:
-    """The same for a repeated enum field."""
+    """Return the names of the values of a repeated enum field, as `word` does."""
     kind = message.DESCRIPTOR.fields_by_name[field].enum_type
     prefix = _prefix(kind)
     known = [kind.values_by_number.get(number) for number in getattr(message, field)]
@@ -186,12 +186,12 @@ def words(message: Any, field: str) -> list[str]:
 
 
 def optional(message: Any, field: str) -> Any:
-    """A field that may be unset, or None."""
+    """Return the value of an optional field, or None if it is not set."""
     return getattr(message, field) if message.HasField(field) else None
 
 
 def trouble(message: Any) -> str:
-    """The problem of a link, shop, run or operation in one sentence, or empty."""
+    """Return the problem of a link, shop, run or operation as one sentence, or an empty text."""
     if not message.HasField("problem"):
         return ""
     problem = message.problem
@@ -202,7 +202,7 @@ def trouble(message: Any) -> str:
 
 
 def expiring(status: Any) -> str:
-    """That a shop's credentials end soon, or empty."""
+    """Return the warning that a shop's credentials expire soon, or an empty text."""
     if word(status, "credentials_state") != "EXPIRING":
         return ""
     day = status.credentials_expire_time.ToDatetime().date().isoformat()
@@ -210,7 +210,7 @@ def expiring(status: Any) -> str:
 
 
 def _prefix(kind: Any) -> str:
-    """What the names of an enum's values begin with: ERROR_REASON_ of ErrorReason."""
+    """Return the prefix of an enum's values: ERROR_REASON_ of ErrorReason."""
     return (
         "".join(f"_{char}" if char.isupper() else char.upper() for char in kind.name).lstrip("_")
         + "_"

@@ -1,4 +1,4 @@
-"""Stock: what there is, what is promised, what moved; and the reserve."""
+"""Stock: physical, allocated, ordered and free units, the journal, and the reserve."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.feed import feed
 from zaiko_cli.show import last, part, word
 
-stock = typer.Typer(
-    no_args_is_help=True, help="Stock: what there is, what is promised, what moved."
-)
+stock = typer.Typer(no_args_is_help=True, help="Stock: what exists, what is promised, what moved.")
 stock.command("feed")(feed)
 stock.command("deliver")(deliver)
 
 Product = Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")]
-Units = Annotated[int, typer.Argument(min=1, metavar="UNITS", help="How many.")]
-Warehouse = Annotated[str, typer.Option(help="Not needed where there is only one.")]
+Units = Annotated[int, typer.Argument(min=1, metavar="UNITS", help="Number of units.")]
+Warehouse = Annotated[str, typer.Option(help="Not needed if there is only one.")]
 Cause = Annotated[
-    str, typer.Option(help="Your own key of this fact: the same key again changes nothing.")
+    str,
+    typer.Option(help="Your own key of this fact. Recording the same key again changes nothing."),
 ]
 Note = Annotated[str, typer.Option(help="A remark for people.")]
 Order = Annotated[
     str,
     typer.Option(
-        "--order", metavar="SHOP/ORDER", help="The order that they are for, by the platform's id."
+        "--order",
+        metavar="SHOP/ORDER",
+        help="The order that the units are for, by the platform's id.",
     ),
 ]
 Shipment = Annotated[str, typer.Option(help="Or: the warehouse's own reference.")]
@@ -54,10 +55,10 @@ NUMBERS = (
 def list_stocks(
     context: typer.Context,
     products: Annotated[
-        list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these.")
+        list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these products.")
     ] = None,
     oversold: Annotated[
-        bool, typer.Option("--oversold", help="Only what was sold more often than it exists.")
+        bool, typer.Option("--oversold", help="Only products with more units sold than exist.")
     ] = False,
 ) -> None:
     """List stocks: 実在庫 physical, 受注済 ordered, フリー在庫 free, 予備在庫 reserve, 同期 synced."""  # noqa: E501
@@ -71,7 +72,7 @@ def list_stocks(
 
 @stock.command("get")
 def get_stock(context: typer.Context, product: Product) -> None:
-    """Show one stock, in all and per warehouse."""
+    """Show one stock, in total and per warehouse."""
     command: Command = context.obj
     client = command.client
     request = stock_service_pb2.GetStockRequest(name=find.product(client, product) + "/stock")
@@ -112,15 +113,17 @@ def receive(
 def adjust(
     context: typer.Context,
     product: Product,
-    by: Annotated[int | None, typer.Option(help="Add so many units; negative to remove.")] = None,
+    by: Annotated[
+        int | None, typer.Option(help="Add this many units; a negative number removes them.")
+    ] = None,
     counted: Annotated[
-        int | None, typer.Option(min=0, help="Or: what was counted on the shelf.")
+        int | None, typer.Option(min=0, help="Or: the number that was counted on the shelf.")
     ] = None,
     warehouse: Warehouse = "",
     cause: Cause = "",
     note: Note = "",
 ) -> None:
-    """Correct what is on the shelf: --by a difference, or to what was --counted."""
+    """Correct the physical stock: by a difference, or to a counted number."""
     if (by is None) == (counted is None):
         raise Failed("Say either --by UNITS or --counted UNITS.", USAGE)
     command: Command = context.obj
@@ -152,7 +155,7 @@ def allocate(
     cause: Cause = "",
     note: Note = "",
 ) -> None:
-    """Hold units of a warehouse for an order or a shipment."""
+    """Allocate units of a warehouse to an order or a shipment."""
     command: Command = context.obj
     fields = _binding(command.client, product, units, order, shipment, warehouse, cause, note)
     _moved(
@@ -174,7 +177,7 @@ def deallocate(
     cause: Cause = "",
     note: Note = "",
 ) -> None:
-    """Let go of units that are held for an order or a shipment."""
+    """Release units that are allocated to an order or a shipment."""
     command: Command = context.obj
     fields = _binding(command.client, product, units, order, shipment, warehouse, cause, note)
     request = stock_service_pb2.DeallocateStockRequest(**fields)
@@ -192,7 +195,7 @@ def ship(
     cause: Cause = "",
     note: Note = "",
 ) -> None:
-    """Record that held units left the warehouse."""
+    """Record that allocated units left the warehouse."""
     command: Command = context.obj
     fields = _binding(command.client, product, units, order, shipment, warehouse, cause, note)
     _moved(
@@ -206,10 +209,10 @@ def ship(
 @stock.command()
 def movements(
     context: typer.Context,
-    product: Annotated[str, typer.Argument(metavar="[SKU]", help="Only of this product.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 50,
+    product: Annotated[str, typer.Argument(metavar="[SKU]", help="Only this product.")] = "",
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 50,
 ) -> None:
-    """The journal, newest first."""
+    """List the journal, newest first."""
     command: Command = context.obj
     client = command.client
     request = stock_service_pb2.ListMovementsRequest(parent=client.parent)
@@ -275,12 +278,12 @@ def escrow(
     below: Annotated[
         int,
         typer.Argument(
-            min=0, metavar="UNITS", help="While so few or fewer may be sold; 0 = never."
+            min=0, metavar="UNITS", help="While this many units or fewer may be sold; 0 = never."
         ),
     ],
 ) -> None:
-    """Give each shop units of its own while a product is scarce, so that no two shops sell the same
-    unit."""
+    """Give each shop units of its own while a product is scarce, so that two shops cannot sell the
+    same unit."""
     command: Command = context.obj
     client = command.client
     request = stock_service_pb2.SetEscrowRequest(
@@ -338,7 +341,7 @@ def _moved(command: Command, reply: Any) -> None:
 
 
 def _table(command: Command, stocks: Sequence[stock_pb2.Stock], *, message: Any = None) -> None:
-    """Stocks as a table, or in JSON the reply that they came with."""
+    """Print stocks as a table, or the reply with them as JSON."""
     show = command.show
     if show.as_json and message is not None:
         show.done(message, "")

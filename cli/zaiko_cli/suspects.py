@@ -1,5 +1,5 @@
-"""`zaiko orders release`, `zaiko orders hold` and `zaiko shops suspects`: what becomes of orders
-that may not be promised any more."""
+"""`zaiko orders release`, `zaiko orders hold` and `zaiko shops suspects`: orders whose open units
+may no longer be needed."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _UNSET = {
 
 
 def release_order(context: typer.Context, order: Order) -> None:
-    """Let the open units of an order be sold again, until its shop says something new of it."""
+    """Release the open units of an order until its shop reports a change of it."""
     command: Command = context.obj
     request = order_service_pb2.ReleaseOrderRequest(name=_name(command.client, order))
     released = command.client.call(command.client.orders.ReleaseOrder, request).order
     command.show.done(
-        released, f"{order} holds no stock any more, but for what a warehouse has allocated to it."
+        released, f"{order} no longer holds stock, except what a warehouse allocated to it."
     )
 
 
 def hold_order(context: typer.Context, order: Order) -> None:
-    """Let an order hold its open units, also again, whatever the shop's policy says."""
+    """Make an order hold its open units, whatever the shop's policy says."""
     command: Command = context.obj
     request = order_service_pb2.HoldOrderRequest(name=_name(command.client, order))
     held = command.client.call(command.client.orders.HoldOrder, request).order
@@ -50,33 +50,37 @@ def suspects(
     archived: Annotated[
         int | None,
         typer.Option(
-            min=1, max=365, metavar="DAYS", help="Release what was archived with open units."
+            min=1,
+            max=365,
+            metavar="DAYS",
+            help="Release orders that were archived with open units.",
         ),
     ] = None,
     vanished: Annotated[
         int | None,
         typer.Option(
-            min=1, max=365, metavar="DAYS", help="Release what the shop does not know any more."
+            min=1, max=365, metavar="DAYS", help="Release orders that the shop no longer knows."
         ),
     ] = None,
     unpaid: Annotated[
-        int | None, typer.Option(min=1, max=365, metavar="DAYS", help="Release what nobody pays.")
+        int | None, typer.Option(min=1, max=365, metavar="DAYS", help="Release unpaid orders.")
     ] = None,
     unpaid_after: Annotated[
         int | None,
         typer.Option(
-            min=1, max=365, metavar="DAYS", help="When an unpaid order is suspect. [default: 14]"
+            min=1,
+            max=365,
+            metavar="DAYS",
+            help="Treat an unpaid order as suspect after this time. [default: 14]",
         ),
     ] = None,
     apply: Annotated[
         bool,
-        typer.Option(
-            "--apply", help="Make it the shop's policy; without, it is only shown what it would do."
-        ),
+        typer.Option("--apply", help="Make it the shop's policy. Default: only show its effect."),
     ] = False,
 ) -> None:
-    """Show what a policy for suspect orders would release, or make it the shop's. What is not given
-    is held."""
+    """Show what a policy for suspect orders would release, or apply it to the shop. Kinds of orders
+    that are not given are held."""
     command: Command = context.obj
     client, show = command.client, command.show
     given = {
@@ -125,7 +129,7 @@ def suspects(
         show.note(
             f"{found.more_release_count} more orders and {found.more_effect_count} more products."
         )
-    show.note(f"`zaiko shops suspects {shop} … --apply` makes it so.")
+    show.note(f"`zaiko shops suspects {shop} … --apply` applies it.")
 
 
 def _name(client: ApiClient, typed: str) -> str:

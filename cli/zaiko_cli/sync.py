@@ -1,4 +1,4 @@
-"""Syncing now, the runs, and how everything is going."""
+"""Sync now, runs, status and audit."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def sync(
     ] = "",
     all_: Annotated[bool, typer.Option("--all", help="Or: every shop.")] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the runs; ends with 1 when one fails.")
+        bool, typer.Option("--wait", help="Wait for the runs. Exits with 1 if one fails.")
     ] = False,
 ) -> None:
-    """Read orders and push numbers now, instead of waiting for the interval."""
+    """Read orders and send numbers now, without waiting for the interval."""
     command: Command = context.obj
     client, show = command.client, command.show
     if sum((bool(shops), bool(product), all_)) != 1:
@@ -74,10 +74,10 @@ RunName = Annotated[
 @runs.command("list")
 def list_runs(
     context: typer.Context,
-    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
-    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 = all.")] = 20,
+    shop: Annotated[str, typer.Argument(help="The shop's id. Default: all shops.")] = "-",
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 20,
 ) -> None:
-    """The runs of the shops, newest first."""
+    """List the runs of the shops, newest first."""
     command: Command = context.obj
     client = command.client
     request = sync_service_pb2.ListSyncRunsRequest(parent=client.name("shops", shop))
@@ -100,7 +100,7 @@ def cancel_run(
     context: typer.Context,
     name: RunName,
 ) -> None:
-    """Ask a run to end before its next step. What it has settled stays."""
+    """Ask a run to end before its next step. Finished work stays."""
     command: Command = context.obj
     client = command.client
     request = sync_service_pb2.CancelSyncRunRequest(name=_run_name(client, name))
@@ -134,7 +134,7 @@ def _show_run(command: Command, run: sync_run_pb2.SyncRun) -> None:
 
 
 def status(context: typer.Context) -> None:
-    """How everything is going. Ends with 1 when something needs a person."""
+    """Show the state of every shop. Exits with 1 if something needs a person."""
     command: Command = context.obj
     client, show = command.client, command.show
     request = sync_service_pb2.GetSyncStatusRequest(parent=client.parent)
@@ -178,7 +178,7 @@ def status(context: typer.Context) -> None:
             f"{counts.failed} failed, {counts.held} held, "
             f"{counts.disabled} without sync. {reply.oversold_product_count} products "
             f"oversold, {reply.suspect_order_count} orders "
-            f"to look at, {reply.unlinked_order_count} orders with lines that are not linked."
+            f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
     if counts.failed or counts.held or held or reply.oversold_product_count:
         raise typer.Exit(1)
@@ -186,11 +186,13 @@ def status(context: typer.Context) -> None:
 
 def audit(
     context: typer.Context,
-    shop: Annotated[str, typer.Argument(help="The shop's id; without it, all shops.")] = "-",
+    shop: Annotated[str, typer.Argument(help="The shop's id. Default: all shops.")] = "-",
     hours: Annotated[float, typer.Option(min=0.01, max=720, help="How far back to look.")] = 24,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many differences; 0 = all.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Show at most this many differences; 0 = all.")
+    ] = 20,
 ) -> None:
-    """How many numbers were compared with the shops lately, and why any differed."""
+    """Show how many numbers were compared with the shops, and why any differed."""
     command: Command = context.obj
     client, show = command.client, command.show
     asked = sync_service_pb2.GetAuditSummaryRequest(parent=client.name("shops", shop))
@@ -221,7 +223,7 @@ def audit(
 
 
 def _ended(command: Command, shop: str, revision: int) -> sync_run_pb2.SyncRun:
-    """The first run of the shop that began at or after `revision`, once it has ended."""
+    """Return the first run of the shop that began at or after `revision`, once it has ended."""
     client = command.client
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:

@@ -1,4 +1,5 @@
-"""`zaiko tokens`: who may call. The first one is made beside the server, on its database."""
+"""`zaiko tokens`: the tokens of callers. The first one is created on the database, without a
+server."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ tokens = typer.Typer(
 
 
 class RoleName(StrEnum):
-    """See `Token.Role`."""
+    """The roles; see `Token.Role`."""
 
     READER = "reader"
     OPERATOR = "operator"
@@ -38,8 +39,7 @@ Db = Annotated[
         "--db",
         metavar="PATH|URL",
         help=(
-            "Work on the database itself instead of asking a server: for the first token, and "
-            "when all are lost."
+            "Use the database directly, without a server: for the first token, and if all are lost."
         ),
     ),
 ]
@@ -51,36 +51,36 @@ TokenId = Annotated[str, typer.Argument(help="Its id, as `list` shows it.")]
 @tokens.command("create")
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Who has it, such as 'WMS in Osaka'.")],
+    name: Annotated[str, typer.Argument(help="Its owner, such as 'WMS in Osaka'.")],
     role: Annotated[
-        RoleName, typer.Option(help="What it allows; each holds all of the one before it.")
+        RoleName, typer.Option(help="What it allows. Each role includes those before it.")
     ],
     for_merchant: Annotated[
         list[str] | None,
-        typer.Option("--for", metavar="MERCHANT", help="Good for this merchant; may be repeated."),
+        typer.Option("--for", metavar="MERCHANT", help="Valid for this merchant; may be repeated."),
     ] = None,
     all_merchants: Annotated[
         bool,
-        typer.Option("--all-merchants", help="Good for every merchant, also for those to come."),
+        typer.Option("--all-merchants", help="Valid for every merchant, also later ones."),
     ] = False,
     days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Ends after so many days. [default: never]")
+        int | None,
+        typer.Option(min=1, max=3650, help="Expires after this many days. [default: never]"),
     ] = None,
     certificate: Annotated[
         str,
         typer.Option(
             metavar="IDENTITY",
-            help=(
-                "Instead of a secret: who has a client certificate with this name, over mutual TLS."
-            ),
+            help=("Instead of a secret: the name in a client certificate, over mutual TLS."),
         ),
     ] = "",
     db: Db = None,
 ) -> None:
-    """Create a token and show its secret, this once."""
+    """Create a token and show its secret. It is never shown again."""
     if all_merchants == bool(for_merchant):
         raise Failed(
-            "Say for whom it is good: --for MERCHANT, once for each, or --all-merchants.", USAGE
+            "Say for which merchants it is valid: --for MERCHANT for each, or --all-merchants.",
+            USAGE,
         )
     wanted = token_pb2.Token(
         display_name=name,
@@ -100,18 +100,19 @@ def create(
     if not db:
         _warn_of_nobody(_ask(context), wanted.merchants)
     if made.secret and not command.show.as_json:
-        # On standard output nothing but the secret, so that it can go straight into a file.
-        told = f"{made.token.name} is made. Its secret, told this once: whoever has it is let in."
-        console(stderr=True).print(told, soft_wrap=True, markup=False)
+        # Standard output has only the secret, so that it can be redirected into a file.
+        note = f"Created {made.token.name}. Its secret, shown only now; it lets its holder in:"
+        console(stderr=True).print(note, soft_wrap=True, markup=False)
         typer.echo(made.secret)
         return
     command.show.done(
-        made, f"{made.token.name} is made, for who has a certificate of {made.token.certificate}."
+        made, f"Created {made.token.name} for the certificate {made.token.certificate}."
     )
 
 
 def _warn_of_nobody(client: ApiClient, merchants: Iterable[str]) -> None:
-    """A slip of the pen makes a token that is good for nobody, or for who comes later."""
+    """Warn about merchants that do not exist, because a typing error would make a token for
+    nobody."""
     for merchant in merchants:
         try:
             client.call(
@@ -119,16 +120,13 @@ def _warn_of_nobody(client: ApiClient, merchants: Iterable[str]) -> None:
             )
         except grpc.RpcError as error:
             if Refused.of(error).reason == "RESOURCE_NOT_FOUND":
-                told = (
-                    f"There is no {merchant} yet: the token is good for it from the moment that "
-                    "it is created."
-                )
-                console(stderr=True).print(told, soft_wrap=True, markup=False)
+                note = f"There is no {merchant} yet. The token is valid for it once it exists."
+                console(stderr=True).print(note, soft_wrap=True, markup=False)
 
 
 @tokens.command("list")
 def list_tokens(context: typer.Context, db: Db = None) -> None:
-    """Show the tokens that there are, never their secrets."""
+    """List the tokens, without their secrets."""
     if db:
         found = _local(db, "list").list()
     else:
@@ -150,7 +148,7 @@ def list_tokens(context: typer.Context, db: Db = None) -> None:
             token.certificate,
         ),
         empty=(
-            "There is no token. Make the first one with `zaiko tokens create NAME --role admin "
+            "There is no token. Create the first one with `zaiko tokens create NAME --role admin "
             "--all-merchants --db DATABASE`."
         ),
     )
@@ -158,7 +156,7 @@ def list_tokens(context: typer.Context, db: Db = None) -> None:
 
 @tokens.command("get")
 def get_token(context: typer.Context, token: TokenId, db: Db = None) -> None:
-    """Show one token, never its secret."""
+    """Show one token, without its secret."""
     command: Command = context.obj
     name = token.removeprefix("tokens/")
     if db:
@@ -188,7 +186,7 @@ def revoke(
     token: TokenId,
     db: Db = None,
 ) -> None:
-    """End a token for good. Watches that it opened end within 30 seconds."""
+    """Revoke a token permanently. Watches that it opened end within 30 seconds."""
     name = token.removeprefix("tokens/")
     if db:
         ended = _local(db, "revoke").revoke(name)
@@ -225,6 +223,6 @@ def _state(token: token_pb2.Token) -> str:
     if token.HasField("revoke_time"):
         return f"revoked {when(token.revoke_time)}"
     if not token.HasField("expire_time"):
-        return "good"
+        return "valid"
     ended = token.expire_time.seconds <= time.time()
-    return f"{'ended' if ended else 'good until'} {when(token.expire_time)}"
+    return f"{'expired' if ended else 'valid until'} {when(token.expire_time)}"

@@ -1,4 +1,4 @@
-"""`zaiko watch`: a live table on a terminal, a line per change elsewhere. Resumes after every
+"""`zaiko watch`: a live table on a terminal, otherwise one line per change. Resumes after every
 interruption."""
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ def watch(
     ] = False,
     products: Annotated[
         list[str] | None,
-        typer.Option("--product", metavar="SKU", help="With --stocks: only these."),
+        typer.Option("--product", metavar="SKU", help="With --stocks: only these products."),
     ] = None,
     lines: Annotated[
-        bool, typer.Option("--lines", help="A line per change, also on a terminal.")
+        bool, typer.Option("--lines", help="Print a line per change, also on a terminal.")
     ] = False,
     once: Annotated[
-        bool, typer.Option("--once", help="End when everything there is has been shown once.")
+        bool, typer.Option("--once", help="Exit when everything has been shown once.")
     ] = False,
 ) -> None:
-    """Watch the sync as it goes on: shops, links and runs; or stocks. Ctrl-C ends it."""
+    """Watch shops, links and runs, or stocks with --stocks. Ctrl-C ends it."""
     command: Command = context.obj
     client, show = command.client, command.show
     said = console(stderr=True)
@@ -61,7 +61,7 @@ def watch(
 
     def lost(sentence: str) -> None:
         if live:
-            # Where the picture is, nothing else can be written.
+            # The live picture fills the terminal.
             screen.interrupted = sentence
         else:
             said.print(sentence, style="dim", soft_wrap=True)
@@ -85,15 +85,15 @@ def watch(
 def _lines(screen: WatchScreen, responses: Iterator[Any], *, once: bool) -> None:
     for response in responses:
         for line in screen.take(response):
-            # Flushed line by line, so that a pipe sees each as it happens.
+            # Flushed line by line, so that a pipe gets each line at once.
             print(line, flush=True)
         if once and _complete(response):
             return
 
 
 def _live(terminal: Console, screen: WatchScreen, responses: Iterator[Any]) -> None:
-    """Drawn anew eight times a second by a thread of rich's, in the size that the terminal has
-    then."""
+    """Draw the screen eight times a second on a thread of rich, in the current size of the
+    terminal."""
     lock = threading.Lock()
 
     def draw() -> Group:
@@ -152,9 +152,9 @@ def _stock_responses(
 def _resuming(
     client: ApiClient, begin: Callable[[watch_pb2.WatchStart], Any], lost: Lost
 ) -> Iterator[Any]:
-    """Everything that a watch delivers, over as many calls as it takes: resumed with the last token
-    after an interruption, begun again when there is no such token yet or it is of no use any more.
-    None stands for the beginning of a snapshot."""
+    """Yield everything that a watch delivers, over as many calls as needed. After an interruption
+    it resumes from the last token. It starts from a snapshot if it has no token yet, or if the
+    server rejects the token. None marks the start of a snapshot."""
     token, pause, quiet = "", 0.0, False
     while True:
         if not token:
@@ -167,7 +167,7 @@ def _resuming(
         call = begin(start)
         try:
             for response in call:
-                # A client that has not got all of a snapshot does not know what it lacks.
+                # Before a snapshot is complete, the client cannot know what it lacks.
                 if token or _complete(response):
                     token = response.resume_token
                 pause, quiet = 0.0, False
@@ -191,7 +191,7 @@ def _resuming(
         finally:
             call.cancel()
         pause = min(_LONGEST_PAUSE, max(0.2, pause * 2))
-        time.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that many watchers do not come back at once
+        time.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads the calls of many watchers
 
 
 def _complete(response: Any) -> bool:

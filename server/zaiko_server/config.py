@@ -161,10 +161,10 @@ class Config(BaseSettings):
             capacity=self.capacity,
             http_timeout=self.http_timeout,
             run_shops=self.run_shops,
-            witness=self.witness(),
+            witness=self.high_water_mark_file(),
         )
 
-    def witness(self) -> Path | None:
+    def high_water_mark_file(self) -> Path | None:
         """Return the file of the high-water mark; see `witness_file`."""
         if self.witness_file is not None or self.secret_keys:
             return self.witness_file

@@ -29,6 +29,7 @@ import grpc
 import pgserver
 import structlog
 from google.protobuf import json_format, message_factory
+from opentelemetry.sdk.trace import TracerProvider
 from pydantic import SecretStr
 from sqlalchemy import create_engine, insert, select
 from zaiko_core.app import orders, webhooks
@@ -142,6 +143,7 @@ class Maker:
             now=lambda: micros(self.clock.now()),
             new_id=lambda: f"{next(self.ids):08d}",
             jitter=lambda: 0.5,
+            traces=TracerProvider(shutdown_on_exit=False),
         )
         config = Config(listen="127.0.0.1:0", secret_keys=(KEY,), run_shops=False, grace=1.0)
         server = Server(self.engine, config, new_id=lambda: f"{next(self.ids):08d}-upgrade")

@@ -69,7 +69,7 @@ def test_a_token_is_shown_without_its_secret(acme: Zaiko, tmp_path: Path) -> Non
         shown = acme("tokens", "get", token, *where).out
 
         assert (facts(shown)["who"], facts(shown)["merchants"]) == ("WMS", "acme")
-        assert facts(shown)["state"] == "good"
+        assert facts(shown)["state"] == "valid"
         assert secret not in shown
 
 

@@ -166,7 +166,7 @@ def test_a_client_in_any_language_says_the_same_through_a_restart(
                 )
             ended.callback(end, client)
             until(lambda: "SYNCED at 90" in said.read_text(), client, said)
-        # While no server is there, five are sold; the client has to hear of it from the next one.
+        # While no server is there, five are sold; the client has to learn it from the next one.
         stage.shop.simulator.place_order({"TEA-100": 5})
         with stage.serving() as bench:
             until(lambda: "resumed" in said.read_text(), client, said)
@@ -213,7 +213,7 @@ def test_the_calls_from_a_shell_need_no_proto(stage: Stage) -> None:
             command = f"{define}\n{call}".replace(SHOWN[0], stage.address).replace(
                 "merchants/acme", bench.parent
             )
-            # A watch does not end by itself.
+            # A watch does not end without a reason.
             said.append(first_mark(command) if "Watch" in call else shell(command, stage.folder))
         assert bench.stock("TEA-100").reserve == 10
     methods, products, stock, bookmark = said

@@ -18,7 +18,7 @@ from zaiko_cli.connection import ServerConnection
 from zaiko_server.demo import shops as demo_shops
 from zaiko_server.demo.screen import DemoScreen
 from zaiko_server.demo.shops import MERCHANT, CheckFailed, DemoShop, DemoShops
-from zaiko_server.demo.story import BOX, CUP, TEA, tell
+from zaiko_server.demo.story import BOX, CUP, TEA, play
 
 
 @pytest.fixture
@@ -42,12 +42,12 @@ def bench(local: Local) -> Iterator[DemoShops]:
 def test_the_story_holds_in_every_inventory_mode(
     bench: DemoShops, local: Local, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(bench)
+    play(bench)
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert bench.checks > 40
-    assert "free is −2, oversold 2" in told
-    assert len(re.findall(r"shows 8 after \d+ ms from the sale", told)) == 2
+    assert "free is −2, oversold 2" in printed
+    assert len(re.findall(r"shows 8 after \d+ ms from the sale", printed)) == 2
     for shop in local.shops.values():
         assert shop.stock() == {TEA: 8, CUP: 90, BOX: 0}
 
@@ -65,7 +65,7 @@ def test_a_shop_that_lies_is_named_with_its_number(
     )
 
     with pytest.raises(CheckFailed, match="set shows 9 × TEA-100, not 10"):
-        tell(bench)
+        play(bench)
 
 
 def test_a_wrong_number_of_zaiko_is_named(bench: DemoShops) -> None:

@@ -125,9 +125,9 @@ def test_a_database_with_a_lost_key_is_2(zaiko: Zaiko, tmp_path: Path) -> None:
         connection.exec_driver_sql("UPDATE shops SET secrets = x'00'")
     engine.dispose()
 
-    look = functools.partial(zaiko, "doctor", "--db", "zaiko.db", "--output", "json", code=2)
+    doctor_json = functools.partial(zaiko, "doctor", "--db", "zaiko.db", "--output", "json", code=2)
 
-    [keys] = found(look(), "keys")
+    [keys] = found(doctor_json(), "keys")
     assert "missing" in keys["message"]
-    [shops] = found(look(), "shops")
+    [shops] = found(doctor_json(), "shops")
     assert "CONNECTOR_NOT_LOADED" in shops["message"], "the toy connectors are the server's alone"

@@ -65,7 +65,7 @@ class Replicas:
 
 
 class Warehouse(threading.Thread):
-    """Tells of receipts of one unit, one after the other, each to either server until one
+    """Records receipts of one unit, one after the other. It sends each to either server until one
     answers."""
 
     def __init__(self, addresses: list[str]) -> None:
@@ -106,14 +106,14 @@ class Warehouse(threading.Thread):
 
 
 class Watcher(threading.Thread):
-    """Follows the tea on one server after the other; begins anew only when it must."""
+    """Watches the tea on one server after the other, and starts again only if it must."""
 
     def __init__(self, addresses: list[str]) -> None:
         super().__init__(daemon=True)
         self._addresses, self._over = list(addresses), threading.Event()
         self.seen: list[tuple[int, int]] = []
         """(revision, physical), as it came."""
-        self.begun_anew = 0
+        self.restarts = 0
         self._token = ""
 
     def run(self) -> None:
@@ -141,7 +141,7 @@ class Watcher(threading.Thread):
             if not self._token
             else watch_pb2.WatchStart(resume_token=self._token)
         )
-        self.begun_anew += not self._token
+        self.restarts += not self._token
         for delivery in stub.WatchStocks(
             stock_service_pb2.WatchStocksRequest(parent=MERCHANT, start=start), timeout=60
         ):
@@ -177,10 +177,10 @@ def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_i
         until(lambda: len(warehouse.answered) > before + 50)
         warehouse.finish()
 
-        told = len(warehouse.answered)
+        recorded = len(warehouse.answered)
         back = next(at for at in warehouse.answered if at > died + 0.5) - died
         print(
-            f"\n{told} facts, answered again {back:.1f} s after the primary died, 3 s of "
+            f"\n{recorded} facts, answered again {back:.1f} s after the primary died, 3 s of "
             "which nobody was promoted"
         )
         for place in (0, 1):
@@ -190,16 +190,16 @@ def test_both_servers_go_on_with_the_standby_and_nothing_that_was_acknowledged_i
                         client.stocks.GetStock,
                         stock_service_pb2.GetStockRequest(name=f"{_TEA}/stock"),
                     ).stock.physical
-                    == told
+                    == recorded
                 )
                 request = stock_service_pb2.ListMovementsRequest(parent=MERCHANT)
                 causes = [
                     move.cause_key
                     for move in client.pages(client.stocks.ListMovements, request, "movements")
                 ]
-                assert sorted(causes) == sorted(f"fact-{number}" for number in range(told))
-        watcher.finish(told)
-        assert watcher.begun_anew == 1
+                assert sorted(causes) == sorted(f"fact-{number}" for number in range(recorded))
+        watcher.finish(recorded)
+        assert watcher.restarts == 1
         assert watcher.seen == sorted(watcher.seen)
         assert warehouse.refused <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
         assert processes.dead() == []
@@ -230,8 +230,8 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
 
         databases.first.halt()
         databases.promote()
-        # The one that had told of what is lost ends at once, the other one when it sees that the
-        # database is another one's now.
+        # The process that had delivered a lost change ends at once. The other one ends when it sees
+        # that the database has another history.
         codes = [replicas.running[name].wait(40) for name in ("one", "two")]
         assert codes == [1, 1]
         assert databases.rows("movements") == known
@@ -244,6 +244,6 @@ def test_a_standby_that_had_less_than_was_acknowledged_is_noticed_before_anythin
         again.close()
         warehouse.move_to(replicas.addresses)
         watcher.move_to(replicas.addresses)
-        until(lambda: watcher.begun_anew >= 2)
+        until(lambda: watcher.restarts >= 2)
         warehouse.finish()
         watcher.finish(databases.rows("movements"))

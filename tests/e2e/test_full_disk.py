@@ -1,6 +1,5 @@
-"""A disk that is really full, under a real server: writes are refused with a reason and leave
-nothing, reading goes on, health says NOT_SERVING, and all of it ends by itself when there is room
-again."""
+"""A real server on a disk that is really full: writes are refused with a reason and change
+nothing, reads work, and health says NOT_SERVING. All of it ends when there is space again."""
 
 from __future__ import annotations
 
@@ -89,26 +88,26 @@ def test_a_full_disk_refuses_writes_and_is_got_over(
             ApiClient(ServerConnection(processes.address("serve")), "acme")
         ) as client:
             furnish(client)
-            told = [_told(client, 0)]
+            outcomes = [_record(client, 0)]
             ballast = _fill(disk)
-            while told[-1] == "OK" and len(told) < 5_000:
-                told.append(_told(client, len(told)))
-            told.extend(_told(client, len(told)) for _ in range(3))
+            while outcomes[-1] == "OK" and len(outcomes) < 5_000:
+                outcomes.append(_record(client, len(outcomes)))
+            outcomes.extend(_record(client, len(outcomes)) for _ in range(3))
 
-            assert "STORAGE_UNAVAILABLE" in told
+            assert "STORAGE_UNAVAILABLE" in outcomes
             until(lambda: not _serving(client))
-            assert _physical(client) == len(journal(client)) == told.count("OK")
+            assert _physical(client) == len(journal(client)) == outcomes.count("OK")
 
             ballast.unlink()
             until(lambda: _serving(client))
-            again = [_told(client, number) for number in range(len(told))]
+            again = [_record(client, number) for number in range(len(outcomes))]
             assert set(again) == {"OK"}
-            assert _physical(client) == len(journal(client)) == len(told)
+            assert _physical(client) == len(journal(client)) == len(outcomes)
             assert processes.dead() == []
 
 
-def _told(client: ApiClient, number: int) -> str:
-    """Tell of one unit; OK, or the reason of the refusal."""
+def _record(client: ApiClient, number: int) -> str:
+    """Record one unit; return OK, or the reason of the refusal."""
     request = stock_service_pb2.RecordReceiptRequest(
         product=f"{MERCHANT}/products/tea",
         warehouse=f"{MERCHANT}/warehouses/tokyo",

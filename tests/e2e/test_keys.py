@@ -81,9 +81,9 @@ def test_sealing_again_changes_nothing_the_second_time(keys: Keys, world: World)
     keys("add", db=False)
     revision = world.db.read_sync(MERCHANT, lambda uow: uow.merchants.head)
 
-    told = [keys("reseal").out.split()[0] for _ in range(2)]
+    counts = [keys("reseal").out.split()[0] for _ in range(2)]
 
-    assert told == ["2", "0"]
+    assert counts == ["2", "0"]
     assert world.db.read_sync(MERCHANT, lambda uow: uow.merchants.head) == revision
 
 

@@ -28,11 +28,11 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[mi
         self.spans: list[Any] = []
 
     def Export(self, request: Any, context: Any) -> Any:
-        for told in request.resource_spans:
+        for exported in request.resource_spans:
             self.resources.append(
-                {item.key: item.value.string_value for item in told.resource.attributes}
+                {item.key: item.value.string_value for item in exported.resource.attributes}
             )
-            self.spans += [span for scope in told.scope_spans for span in scope.spans]
+            self.spans += [span for scope in exported.scope_spans for span in scope.spans]
         return trace_service_pb2.ExportTraceServiceResponse()
 
 

@@ -86,7 +86,7 @@ def test_they_share_a_port_and_one_that_is_killed_is_started_again(
 def test_they_end_in_good_order_when_the_process_that_started_them_is_killed(
     tmp_path: Path, database: str
 ) -> None:
-    """Else the next one would serve beside what nobody stops, or upgrades, any more."""
+    """Otherwise the next process would serve next to one that nobody stops or upgrades."""
     with DemoProcesses(tmp_path) as processes:
         supervisor = processes.start(
             "serve",

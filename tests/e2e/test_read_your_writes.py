@@ -1,6 +1,5 @@
-"""Whoever was answered by one server is shown what it wrote by every server, however many ask at
-the same time: a read begins after the call that asks for it, on the primary, so no client has to
-say which revision it wants."""
+"""After one server has answered a write, every server shows it, under any load. A read begins after
+its call and on the primary, so no client has to say which revision it wants."""
 
 from __future__ import annotations
 
@@ -75,7 +74,7 @@ def test_what_was_answered_is_seen_by_the_next_read_on_every_server(addresses: l
 def _use(clients: list[ApiClient], number: int) -> list[str]:
     """Write here and read there, again and again; what was not seen."""
     product, draw, behind = f"{MERCHANT}/products/p{number}", random.Random(number), []
-    for told in range(1, ROUNDS + 1):
+    for written in range(1, ROUNDS + 1):
         writer, reader = draw.choice(clients), draw.choice(clients)
         receipt = stock_service_pb2.RecordReceiptRequest(
             product=product, warehouse=f"{MERCHANT}/warehouses/tokyo", quantity=1
@@ -84,11 +83,11 @@ def _use(clients: list[ApiClient], number: int) -> list[str]:
         for how, seen in (
             ("GetStock", _get(reader, product)),
             ("BatchGetStocks", _batch(reader, product)),
-            *([("WatchStocks", _snapshot(reader, product))] if told % 5 == 0 else []),
+            *([("WatchStocks", _snapshot(reader, product))] if written % 5 == 0 else []),
         ):
-            if seen.revision < revision or seen.physical < told:
+            if seen.revision < revision or seen.physical < written:
                 behind.append(
-                    f"{how} after {told}: {seen.physical} of revision {seen.revision}, not "
+                    f"{how} after {written}: {seen.physical} of revision {seen.revision}, not "
                     f"of {revision}"
                 )
     return behind

@@ -1,4 +1,4 @@
-"""A command that waits goes on where the server was started anew."""
+"""A command that waits continues when the server has restarted."""
 
 from __future__ import annotations
 

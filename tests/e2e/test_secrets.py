@@ -51,7 +51,7 @@ from zaiko_sdk.testing.simulator import CONTROL, NewListing, SimulatorServer
 
 PLATFORMS = ("shopify", "ecforce", "rakuten")
 FAULTS = (401, 400, 500, 200, FaultKind.MALFORMED, FaultKind.DROP)
-"""Statuses of replies that quote the request (with 200, an error that is told in the body), and
+"""Statuses of replies that quote the request (with 200, an error in the body), and
 worse."""
 WRONG = tuple(f"{platform}-wrong" for platform in PLATFORMS)
 """Shops with credentials that their platforms do not know. Platforms of their own: what one quotes
@@ -234,8 +234,8 @@ class Stage:
             str(json_format.MessageToDict(run)["state"]) for run in runs if run.state not in (1, 5)
         )
 
-    def look(self, shops: Sequence[str]) -> None:
-        """Everything that a person or a program can ask."""
+    def read(self, shops: Sequence[str]) -> None:
+        """Read everything that a person or a program can read."""
         client = self.client
         for shop in shops:
             name = f"{PARENT}/shops/{shop}"
@@ -448,7 +448,7 @@ def test_no_secret_is_anywhere_after_a_life_with_faults(
             lambda: all(platforms[shop].simulator.stock()[TEA] == 8 for shop in good),
             "every shop shows 8",
         )
-        stage.look([*good, *wrong])
+        stage.read([*good, *wrong])
 
         failed = 0
         quoters = {name: quoter(server) for name, server in platforms.items()}
@@ -460,7 +460,7 @@ def test_no_secret_is_anywhere_after_a_life_with_faults(
                     quoters[shop].status = fault
             states = stage.run_all(shops)
             failed += sum(state == "STATE_FAILED" for state in states.values())
-            stage.look(shops)
+            stage.read(shops)
             for shop in shops:
                 platforms[shop].clear_faults()
                 quoters[shop].status = 0

@@ -70,7 +70,7 @@ class Stage:
         ]
 
     def receive(self, units: int, *headers: tuple[str, str]) -> ReadableSpan:
-        """Stock arrives, told by one call with this metadata; the call's span."""
+        """Stock arrives, recorded by one call with this metadata; return the span of the call."""
         before = len(self.named(RECEIPT))
         request = stock_service_pb2.RecordReceiptRequest(
             product=f"{PARENT}/products/tea",
@@ -333,9 +333,9 @@ def test_no_credential_is_in_a_span_or_a_line_also_when_the_platform_quotes_it(
     assert len(secrets) >= 1
     assert seen.leaks(secrets) == []
     assert not [event for span in stage.spans for event in span.events], "events carry messages"
-    told = {name for span in stage.spans for name in span.attributes or {}}
+    names = {name for span in stage.spans for name in span.attributes or {}}
     assert not [
-        name for name in told if name.startswith(("url.full", "url.query", "http.request.header"))
+        name for name in names if name.startswith(("url.full", "url.query", "http.request.header"))
     ]
     templates = {
         str(span.attributes["url.template"]) for span in stage.spans if span.kind is SpanKind.CLIENT

@@ -117,7 +117,7 @@ def test_a_terminal_shows_a_table_that_lives_and_follows_the_size(
 
         terminal.resize(60, 12)
         until(
-            lambda: _drawn_anew(terminal) and max(map(len, terminal.lines)) <= 60,
+            lambda: _redrawn(terminal) and max(map(len, terminal.lines)) <= 60,
             "the table is as wide as the terminal",
         )
     finally:
@@ -125,7 +125,7 @@ def test_a_terminal_shows_a_table_that_lives_and_follows_the_size(
     assert code in (0, 130)
 
 
-def _drawn_anew(terminal: Terminal) -> bool:
+def _redrawn(terminal: Terminal) -> bool:
     terminal.clear()
     time.sleep(0.5)
     return "mall" in terminal.text

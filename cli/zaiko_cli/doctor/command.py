@@ -1,4 +1,4 @@
-"""`zaiko doctor`: what is wrong with an installation, and what to do about it."""
+"""`zaiko doctor`: find what is wrong with an installation, and say what to do about it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def doctor(
         typer.Option(
             "--db",
             metavar="PATH|URL",
-            help="Look at this database, without a server; else at the server, by its RPCs.",
+            help="Check this database, without a server. Default: ask the server.",
         ),
     ] = "",
     secret_key_file: Annotated[
@@ -45,9 +45,11 @@ def doctor(
             envvar="ZAIKO_SECRET_KEY_FILE", help="With --db: the key that seals shops' credentials."
         ),
     ] = Path("zaiko.key"),
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only what is not well.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Show only warnings and problems.")
+    ] = False,
 ) -> None:
-    """Check an installation. Each finding says what to do. Ends with 0 when all is well, 1 with
+    """Check an installation. Each finding says what to do. Exits with 0 if all is well, 1 with
     warnings, 2 with problems."""
     command: Command = context.obj
     chosen = str(context.find_root().params.get("merchant") or "").removeprefix("merchants/")
@@ -77,9 +79,9 @@ def _of_server(client: ApiClient, chosen: str) -> Iterator[DoctorFinding]:
 
 def _connectors(client: ApiClient) -> Iterator[DoctorFinding]:
     request = connector_service_pb2.ListConnectorsRequest(page_size=1000)
-    # Not `pages`: the first answer's trailer is wanted, and nobody has a thousand connectors.
+    # Not `pages`: the release is in the trailer of the first answer, and one page has them all.
     reply, call = client.call(client.connectors.ListConnectors.with_call, request)  # type: ignore[type-var]
-    yield from served.version(served.told_version(call), version("zaiko-cli"))
+    yield from served.version(served.trailing_version(call), version("zaiko-cli"))
     yield from served.connectors(reply.connectors)
 
 
@@ -106,7 +108,8 @@ def _merchants(client: ApiClient, chosen: str) -> Iterator[DoctorFinding]:
 def _asked(
     client: ApiClient, check: str, ask: Callable[[], Iterable[DoctorFinding]]
 ) -> list[DoctorFinding]:
-    """One refused question does not end the others."""
+    """Return the findings of one question. A refusal is a finding too, so that the other questions
+    are still asked."""
     try:
         return list(ask())
     except grpc.RpcError as error:
@@ -120,7 +123,7 @@ def _asked(
 
 
 def _anonymous(address: str) -> bool:
-    """Whether a caller without TLS and token is answered."""
+    """Return whether the server answers a caller without TLS and token."""
     with grpc.insecure_channel(address) as channel:
         stub = merchant_service_pb2_grpc.MerchantServiceStub(channel)
         try:

@@ -1,4 +1,4 @@
-"""What a check has found, and how bad it is."""
+"""A finding of a check, and its severity."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How bad; also the exit code of the command, by the worst finding."""
+    """The severity of a finding. The worst one is the exit code of the command."""
 
     OK = 0
     WARNING = 1
-    """Nothing is wrong for buyers yet, or it mends itself; somebody should look."""
+    """Nothing is wrong for buyers yet, or it recovers alone. A person should check."""
     PROBLEM = 2
-    """Something does not work, or may be sold twice, until somebody acts."""
+    """Something does not work, or may be oversold, until a person acts."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """`check` says what was looked at, `subject` whose it is (a shop, a file), `message` what is
-    so, `owner` who must act (MERCHANT, PLATFORM, SYSTEM), `do` what to do. Nothing of it holds a
-    credential."""
+    """`check` names what was checked and `subject` its owner (a shop, a file). `message` says what
+    was found. `owner` says who must act (MERCHANT, PLATFORM, SYSTEM) and `do` what to do. No field
+    holds a credential."""
 
     level: Severity
     check: str
@@ -32,24 +32,24 @@ class DoctorFinding:
 
 
 def ok(check: str, message: str, subject: str = "") -> DoctorFinding:
-    """All is well."""
+    """Return a finding that all is well."""
     return DoctorFinding(Severity.OK, check, message, subject=subject, owner="")
 
 
 def warning(
     check: str, message: str, do: str, subject: str = "", owner: str = "SYSTEM"
 ) -> DoctorFinding:
-    """See Severity.WARNING."""
+    """Return a finding of Severity.WARNING."""
     return DoctorFinding(Severity.WARNING, check, message, do, subject, owner)
 
 
 def problem(
     check: str, message: str, do: str, subject: str = "", owner: str = "SYSTEM"
 ) -> DoctorFinding:
-    """See Severity.PROBLEM."""
+    """Return a finding of Severity.PROBLEM."""
     return DoctorFinding(Severity.PROBLEM, check, message, do, subject, owner)
 
 
 def worst(found: Iterable[DoctorFinding]) -> Severity:
-    """The level of the whole."""
+    """Return the worst severity of the findings."""
     return max((finding.level for finding in found), default=Severity.OK)

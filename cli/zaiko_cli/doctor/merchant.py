@@ -1,4 +1,4 @@
-"""Checks of one merchant's sync: from a server's answer, or from the database when none runs."""
+"""Checks of one merchant's sync status, which a server answers or the database gives."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Status = sync_service_pb2.GetSyncStatusResponse
 Check = Callable[[str, Status], Iterator[DoctorFinding]]
 
 _LATE = 6 * 3600
-"""Seconds for which a shop may be unread before buyers notice: numbers and orders are as old as
+"""Seconds that a shop may go unread before buyers notice, because its numbers are as old as
 that."""
 
 
 def check(merchant: str, status: Status) -> list[DoctorFinding]:
-    """Every check of this file; where none has anything to say, that all is well."""
-    found = [finding for look in CHECKS for finding in look(merchant, status)]
+    """Return the findings of every check, or one that all is well."""
+    found = [finding for run in CHECKS for finding in run(merchant, status)]
     shops, counts = len(status.shop_statuses), status.link_counts
     return found or [ok("sync", f"{shops} shops, {counts.synced} links synced", merchant)]
 
 
 def shops(merchant: str, status: Status) -> Iterator[DoctorFinding]:
-    """Shops in trouble, with who must act and what to do."""
+    """Report shops with a problem, who must act and what to do."""
     for shop in status.shop_statuses:
         if not shop.HasField("problem"):
             continue
@@ -44,7 +44,7 @@ def shops(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 
 
 def lags(merchant: str, status: Status) -> Iterator[DoctorFinding]:
-    """Shops whose orders nobody has read for long."""
+    """Report shops whose orders were not read for long."""
     for shop in status.shop_statuses:
         if shop.order_lag.seconds > _LATE and word(shop, "state") != "PAUSED":
             yield problem(
@@ -56,7 +56,7 @@ def lags(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 
 
 def credentials(merchant: str, status: Status) -> Iterator[DoctorFinding]:
-    """Credentials that end soon. Rejected ones are a shop's trouble already."""
+    """Report credentials that expire soon. Rejected credentials are a problem of the shop."""
     for shop in status.shop_statuses:
         if word(shop, "credentials_state") == "EXPIRING":
             day = shop.credentials_expire_time.ToDatetime().date().isoformat()
@@ -70,7 +70,7 @@ def credentials(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 
 
 def links(merchant: str, status: Status) -> Iterator[DoctorFinding]:
-    """Links that are not kept: what they show may be wrong."""
+    """Report links that are not synced, so that their shops may show wrong numbers."""
     for shop in status.shop_statuses:
         counts = shop.link_counts
         if counts.held:
@@ -92,7 +92,7 @@ def links(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 
 
 def oversold(merchant: str, status: Status) -> Iterator[DoctorFinding]:
-    """Products that were sold more often than they are there."""
+    """Report products with more units sold than exist."""
     if status.oversold_product_count:
         yield problem(
             "stock",
@@ -107,7 +107,8 @@ def oversold(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 
 
 def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
-    """Orders that hold stock and should be looked at, or hold none although they should."""
+    """Report orders that hold stock and look suspect, and orders that should hold stock and do
+    not."""
     if status.suspect_order_count:
         yield warning(
             "orders",

@@ -12,7 +12,7 @@ _NEEDED_BY_SERVER = ("sqlalchemy", "httpx", "cryptography")
 
 
 def versions(python: tuple[int, ...], installed: Mapping[str, str]) -> Iterator[DoctorFinding]:
-    """`installed`: versions by distribution."""
+    """Check the Python release and the distributions; `installed` has versions by name."""
     said = ".".join(map(str, python[:3]))
     if tuple(python[:2]) < OLDEST_PYTHON:
         yield problem(

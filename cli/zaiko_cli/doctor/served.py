@@ -1,4 +1,4 @@
-"""Checks of a server, by its RPCs alone: from any machine that may call it."""
+"""Checks of a server through its RPCs, from any machine that may call it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION_KEY = "zaiko-version"
 
 
 def health(client: ApiClient) -> Iterator[DoctorFinding]:
-    """Whether it answers, and serves."""
+    """Check that the server answers and serves."""
     try:
         stub = health_pb2_grpc.HealthStub(client.channel)
         reply = client.call(stub.Check, health_pb2.HealthCheckRequest(), seconds=_SECONDS)
@@ -39,21 +39,22 @@ def health(client: ApiClient) -> Iterator[DoctorFinding]:
         yield problem(
             "server",
             "answers, and does not serve",
-            "It starts or stops: try again in a minute.",
+            "It is starting or stopping: try again in a minute.",
             client.address,
         )
 
 
 def exposure(address: str, *, anonymous: bool) -> Iterator[DoctorFinding]:
-    """`anonymous`: whether it answered a caller without credentials."""
+    """Check who may call the server. `anonymous` says whether it answered a caller without
+    credentials."""
     if not anonymous:
-        yield ok("access", "asks who calls", address)
+        yield ok("access", "requires credentials", address)
     elif is_local(address):
-        yield ok("access", "answers everybody, on this machine only", address)
+        yield ok("access", "answers every caller, on this machine only", address)
     else:
         yield problem(
             "access",
-            "answers everybody who reaches it",
+            "answers every caller that reaches it",
             (
                 "Start it with --tls-cert, --tls-key and --auth tokens "
                 "(docs/operations/deploy.md), unless a proxy protects it."
@@ -63,11 +64,11 @@ def exposure(address: str, *, anonymous: bool) -> Iterator[DoctorFinding]:
 
 
 def version(theirs: str, mine: str) -> Iterator[DoctorFinding]:
-    """The server's release against this command's."""
+    """Compare the server's release with this command's."""
     if not theirs:
         yield warning(
             "version",
-            "the server does not say its release: it is older than 0.1.0 or no zaiko server",
+            "the server does not say its release: it is older than 0.1.0 or not a zaiko server",
             "Upgrade it.",
         )
     elif theirs != mine:
@@ -80,15 +81,15 @@ def version(theirs: str, mine: str) -> Iterator[DoctorFinding]:
         yield ok("version", f"server and command are {mine}")
 
 
-def told_version(call: Any) -> str:
-    """What a call's trailing metadata say of the server's release."""
+def trailing_version(call: Any) -> str:
+    """Return the server's release from a call's trailing metadata, or an empty text."""
     return next(
         (str(value) for key, value in call.trailing_metadata() or () if key == VERSION_KEY), ""
     )
 
 
 def connectors(found: Iterable[connector_pb2.Connector]) -> Iterator[DoctorFinding]:
-    """Those that failed to load, and why."""
+    """Report connectors that failed to load, and why."""
     loaded = []
     for connector in found:
         if connector.HasField("failure"):

@@ -124,7 +124,7 @@ def main(address, shop, sku):
         print(f"an old etag: {reason(error)}")
     print("watching")
     chosen = WatchSyncRequest.Filter(shops=[shop], subjects=[WatchSyncRequest.SUBJECT_LINK_STATUS])
-    told = shown = None
+    printed = shown = None
     for delivery, resumed in watch(
         SyncServiceStub(channel), WatchSyncRequest(parent=merchant, filter=chosen)
     ):
@@ -138,10 +138,10 @@ def main(address, shop, sku):
         )
         if delivery.bookmark.snapshot_complete:
             print("snapshot complete")
-            told = 0
-        if told is not None and shown not in (None, told):
+            printed = 0
+        if printed is not None and shown not in (None, printed):
             print(f"{sku} SYNCED at {shown}")
-            told = shown
+            printed = shown
             if resumed:
                 return
 

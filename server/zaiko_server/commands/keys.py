@@ -1,4 +1,4 @@
-"""`zaiko keys`: the keys that seal shops' credentials, beside the database and not in it."""
+"""`zaiko keys`: the keys that seal shops' credentials. They are kept apart from the database."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ DEFAULT_FILE: Path = Config.model_fields["secret_key_file"].default
 
 @keys.command("add")
 def add_key(secret_key_file: KeyFile = DEFAULT_FILE) -> None:
-    """Put a fresh key in front; the old ones still open what they sealed. Then restart every
-    server, and `zaiko keys reseal`."""
+    """Add a new key that seals from now on; the old keys still open what they sealed. Restart every
+    server after it, then run `zaiko keys reseal`."""
     known = _read(secret_key_file)
     _write(secret_key_file, [SecretBox.new_key(), *known])
     _say(
@@ -39,29 +39,29 @@ def add_key(secret_key_file: KeyFile = DEFAULT_FILE) -> None:
 
 @keys.command("reseal")
 def reseal(secret_key_file: KeyFile = DEFAULT_FILE, db: Database = DEFAULT) -> None:
-    """Seal everything that is stored with the first key. Servers may run meanwhile, if they have
-    been restarted with it."""
+    """Seal every stored secret with the first key. Servers may run meanwhile if they were restarted
+    with that key."""
     changed = _reseal(_read(secret_key_file), db)
     _say(
         f"{changed} stored secrets were sealed again. `zaiko keys drop-old` forgets the "
-        "keys that are needed no more."
+        "keys that are no longer needed."
     )
 
 
 @keys.command("drop-old")
 def drop_old(secret_key_file: KeyFile = DEFAULT_FILE, db: Database = DEFAULT) -> None:
-    """Keep the first key only, once nothing is sealed by another one."""
+    """Keep the first key only, after resealing what another key sealed."""
     known = _read(secret_key_file)
     _reseal(known, db)
     _write(secret_key_file, known[:1])
     _say(
-        f"{secret_key_file} has one key now; {len(known) - 1} were dropped. Back-ups of "
-        "before need them: keep those as long."
+        f"{secret_key_file} has one key now; {len(known) - 1} were dropped. Older "
+        "back-ups need those keys: keep them as long."
     )
 
 
 def _reseal(known: list[str], db: str) -> int:
-    # Late: no other command needs them, and they take a second to load.
+    # Late: `zaiko keys add` does not need them.
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.bootstrap import Engine, EngineConfig
     from zaiko_core.domain.errors import ServiceError
@@ -82,7 +82,7 @@ def _reseal(known: list[str], db: str) -> int:
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError:
         raise Failed(
-            f"{db} is no database of zaiko's. Name the server's with --db.", USAGE
+            f"{db} is not a database of zaiko. Name the server's with --db.", USAGE
         ) from None
 
 
@@ -103,8 +103,8 @@ def _read(path: Path) -> list[str]:
 
 
 def _write(path: Path, known: list[str]) -> None:
-    """Whole or not at all, and never readable by others: whoever loses this file loses every
-    credential."""
+    """Write the file in one step, never readable by others. Without this file every credential is
+    lost."""
     half = path.with_name(path.name + ".new")
     with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write("".join(f"{key}\n" for key in known))

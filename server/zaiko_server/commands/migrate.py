@@ -1,4 +1,4 @@
-"""`zaiko migrate`: the database's schema, apart from a server's start."""
+"""`zaiko migrate`: migrate the database's schema without starting a server."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ def migrate(
         bool,
         typer.Option(
             "--finish",
-            help="Also take away what older releases need: once every server runs this release.",
+            help="Also drop what only older releases need, once every server runs this release.",
         ),
     ] = False,
 ) -> None:
     """Bring the database to this release, as a server does when it starts. A second call changes
     nothing."""
-    # Late: no other command needs them, and they take a second to load.
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.domain.errors import ServiceError
     from zaiko_core.storage import migrate as schemas

@@ -1,5 +1,4 @@
-"""`zaiko new-connector`: a complete small connector of one's own to begin with, made from
-examples/connector-template."""
+"""`zaiko new-connector`: create a complete small connector from examples/connector-template."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ _INSTALLED = Path(__file__).parents[1] / "connector_template"
 _CHECKOUT = Path(__file__).parents[3] / "examples" / "connector-template"
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TAKEN = frozenset({"core", "example", "sdk", "server", "testing"})
-"""Names that would make the package of another distribution, or leave the template's own."""
+"""Names of other distributions of zaiko, and of the template itself."""
 _LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.egg-info", "build", "dist")
 
 
@@ -54,7 +53,7 @@ def new_connector(
         TemplateMode, typer.Option(help="How the platform lets a number be changed.")
     ] = TemplateMode.COMPARE_AND_SET,
 ) -> None:
-    """Begin a connector: a project that works against an invented platform, with its simulator and
+    """Create a connector: a project that works against an invented platform, with its simulator and
     tests."""
     target = directory or Path(f"zaiko-{name}")
     generate(name, target, display_name=display_name or name.replace("-", " ").title(), mode=mode)
@@ -74,14 +73,14 @@ def new_connector(
     for step in steps:
         out.print(f"  {step}", soft_wrap=True, markup=False, highlight=False)
     out.print(
-        "README.md says in which order to change what; the guide is docs/connectors.md.",
+        "README.md says what to change first; the guide is docs/connectors.md.",
         soft_wrap=True,
         markup=False,
     )
 
 
 def generate(name: str, target: Path, *, display_name: str, mode: TemplateMode) -> None:
-    """Write the project. All or nothing: a failure leaves no half of it behind. Raises Failed."""
+    """Write the project, all or nothing: a failure leaves no part of it. Raises Failed."""
     _check(name, target, display_name)
     source = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
     if not source.is_dir():
@@ -92,7 +91,7 @@ def generate(name: str, target: Path, *, display_name: str, mode: TemplateMode) 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".zaiko-new-") as made:
-            # mkdtemp's folder is private; the one inside is made with the user's own mask.
+            # mkdtemp's folder is private; the folder inside gets the user's umask.
             draft = Path(made) / "project"
             shutil.copytree(source, draft, ignore=_LEFTOVERS)
             if mode is not TemplateMode.COMPARE_AND_SET:
@@ -100,7 +99,7 @@ def generate(name: str, target: Path, *, display_name: str, mode: TemplateMode) 
                     draft / "modes" / f"{mode}.py", draft / "src" / "zaiko_example" / "change.py"
                 )
             shutil.rmtree(draft / "modes")
-            # The deepest first, so that a renamed folder does not move what is still to be visited.
+            # Deepest paths first, because renaming a folder changes the paths below it.
             for path in sorted(draft.rglob("*"), reverse=True):
                 if path.is_file():
                     path.write_text(_renamed(path.read_text("utf-8"), words), "utf-8")
@@ -122,7 +121,7 @@ def _check(name: str, target: Path, display_name: str) -> None:
             USAGE,
         )
     if name in _TAKEN:
-        raise Failed(f"{name!r} is a name of zaiko's own. Choose another.", USAGE)
+        raise Failed(f"{name!r} is a name that zaiko uses. Choose another.", USAGE)
     if (
         not display_name.isprintable()
         or not 1 <= len(display_name.strip()) <= 60
@@ -142,8 +141,8 @@ def _check(name: str, target: Path, display_name: str) -> None:
 
 
 def _words(name: str, display_name: str) -> list[tuple[str, str]]:
-    """What stands for what, in the order in which it is looked for; the last only as a word of its
-    own."""
+    """Return the words of the template with their replacements, in the order in which they are
+    searched. The last one is replaced only as a whole word."""
     module = name.replace("-", "_")
     return [
         ("Example Shop", display_name.strip()),
@@ -159,7 +158,7 @@ def _words(name: str, display_name: str) -> list[tuple[str, str]]:
 
 
 def _renamed(text: str, words: list[tuple[str, str]]) -> str:
-    """One pass, so that what was put in is not replaced again."""
+    """Replace the words in one pass, so that a replacement is not replaced again."""
     meanings = dict(words)
     return re.sub(
         "|".join([*(re.escape(old) for old, _ in words[:-1]), rf"\b{words[-1][0]}\b"]),

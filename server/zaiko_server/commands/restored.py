@@ -1,5 +1,5 @@
-"""`zaiko restored`: what must be done to a database that was restored from a back-up, before a
-server uses it."""
+"""`zaiko restored`: prepare a database that was restored from a back-up, before a server uses
+it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ def restored(
     db: Database = DEFAULT,
     yes: bool = typer.Option(False, "--yes", help="Do not ask."),
 ) -> None:
-    """Say that a database was restored from a back-up: nothing is sent to any shop before you let
-    it, and watchers begin anew."""
-    # Late: no other command needs them, and they take a second to load.
+    """Prepare a database that was restored from a back-up: nothing is sent to a shop until you
+    resume it, and watches start from a snapshot."""
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.bootstrap import Engine, EngineConfig
     from zaiko_core.domain.errors import ServiceError
@@ -27,14 +26,14 @@ def restored(
     if not yes:
         typer.confirm(
             (
-                f"No shop of {db} will be written to until you let it go on. Was this database "
+                f"No shop of {db} will be written to until you resume it. Was this database "
                 "restored?"
             ),
             abort=True,
         )
 
     async def work() -> int:
-        # Nothing is opened that is sealed, so any key will do.
+        # It opens no sealed credential, so any key works.
         engine = Engine(
             EngineConfig(url=database_url(db), secret_keys=[SecretBox.new_key()], run_shops=False)
         )
@@ -50,10 +49,10 @@ def restored(
         raise Failed(f"{error.message} [{error.reason}]") from None
     except DBAPIError:
         raise Failed(
-            f"{db} is no database of zaiko's. Name the server's with --db.", USAGE
+            f"{db} is not a database of zaiko. Name the server's with --db.", USAGE
         ) from None
     console().print(
-        f"{shops} shops wait for you. docs/operations/backup.md says what comes now.",
+        f"{shops} shops wait until you resume them. docs/operations/backup.md has the next steps.",
         soft_wrap=True,
         highlight=False,
     )

@@ -1,4 +1,4 @@
-"""`zaiko simulate`: a shop on this machine that behaves like the platform's."""
+"""`zaiko simulate`: a simulated shop on this machine, with the API of its platform."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from zaiko_server.commands.port_file import PortFile, write_address
 def simulate(
     platform: Annotated[
         str,
-        typer.Argument(help="The connector's id, such as shopify; without it, those there are."),
+        typer.Argument(help="The connector's id, such as shopify."),
     ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     listing: Annotated[
         list[str] | None,
-        typer.Option(metavar="SKU=UNITS", help="Put this listing into the shop; may be repeated."),
+        typer.Option(metavar="SKU=UNITS", help="Add this listing to the shop; may be repeated."),
     ] = None,
     switch: Annotated[
         list[str] | None,
@@ -62,7 +62,7 @@ def simulate(
             for sku, units in _pairs(listing, "--listing")
         ]
     )
-    # A person who stops it with Ctrl-C and a script that ends it mean the same.
+    # Ctrl-C of a person and SIGTERM of a script mean the same.
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -70,7 +70,7 @@ def simulate(
         write_address(port_file, server.base_url)
         screen = console(stderr=True)
         screen.print(
-            f"A simulated {platform} shop answers at [bold]{server.base_url}[/]; play with "
+            f"A simulated {platform} shop answers at [bold]{server.base_url}[/]; control "
             f"it under {server.base_url}/_sim/."
         )
         screen.print(

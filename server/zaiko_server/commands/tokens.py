@@ -1,5 +1,5 @@
-"""`zaiko tokens … --db`: tokens of a database that no server needs to serve. The first token is
-made this way."""
+"""`zaiko tokens … --db`: the tokens of a database, without a server. The first token is created
+this way."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ T = TypeVar("T")
 
 
 class LocalTokens:
-    """The tokens of one database. Each method first brings the database to this release. Raises
-    Failed if it is no database of zaiko's, or refuses."""
+    """The tokens of one database. Each method first migrates the database to this release. Raises
+    Failed if it is not a database of zaiko, or refuses."""
 
     def __init__(self, db: str) -> None:
         self._db = db
 
     def create(self, draft: token_pb2.Token) -> pb.CreateTokenResponse:
-        """Create a token and return it with its secret, which nothing tells a second time."""
+        """Create a token and return it with its secret, which cannot be read again."""
         record, secret = drafted(new_token_id(), draft), new_secret()
         made = self._run(
             lambda rows: use_cases.create(rows, record, secret, by=LOCAL), writing=True
         )
-        told = "" if made.certificate else use_cases.text_of(made.token, secret)
-        return pb.CreateTokenResponse(token=token(made), secret=told)
+        text = "" if made.certificate else use_cases.text_of(made.token, secret)
+        return pb.CreateTokenResponse(token=token(made), secret=text)
 
     def list(self) -> list[token_pb2.Token]:
-        """Return every token, also those that ended."""
+        """Return every token, including expired and revoked ones."""
         rows = self._run(lambda rows: use_cases.page(rows, Page(100_000), by=LOCAL))
         return [token(row) for row in rows]
 
@@ -47,7 +47,7 @@ class LocalTokens:
         return token(self._run(lambda rows: use_cases.get(rows, token_id, by=LOCAL)))
 
     def revoke(self, token_id: str) -> token_pb2.Token:
-        """End a token for good."""
+        """Revoke a token permanently."""
         return token(
             self._run(lambda rows: use_cases.revoke(rows, token_id, by=LOCAL), writing=True)
         )
@@ -74,5 +74,5 @@ class LocalTokens:
             raise Failed(f"{error.message} [{error.reason}]") from None
         except DBAPIError:
             raise Failed(
-                f"{self._db} is no database of zaiko's. Name the server's with --db.", USAGE
+                f"{self._db} is not a database of zaiko. Name the server's with --db.", USAGE
             ) from None

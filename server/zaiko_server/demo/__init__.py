@@ -1,5 +1,5 @@
-"""`zaiko demo`: the server and three simulated shops as they really run, and a story that checks
-every number that it shows."""
+"""`zaiko demo`: a server and three simulated shops as real processes, and a story that checks every
+number it shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 def demo(
     plain: Annotated[
-        bool, typer.Option("--plain", help="Plain lines, also on a terminal.")
+        bool, typer.Option("--plain", help="Print plain lines, also on a terminal.")
     ] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running at the end, until Ctrl-C.")
@@ -19,12 +19,11 @@ def demo(
     """Show zaiko at work on this machine: a server, three simulated shops, and a story that checks
     every number.
 
-    Nothing outside of a temporary folder is touched, and nothing leaves this machine. Ends with 1
-    when a number is wrong."""
+    It uses a temporary folder and this machine only. Exits with 1 if a number is wrong."""
     from zaiko_cli.failure import Failed
 
     try:
-        # Late: what simulators are built from is not needed to serve, and need not be installed.
+        # Late: simulators need packages that a server does not need.
         from zaiko_server.demo.command import run
     except ImportError as error:
         raise Failed(

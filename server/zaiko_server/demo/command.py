@@ -1,4 +1,4 @@
-"""The command: starts everything, tells the story, ends everything."""
+"""Start the processes, play the story, stop the processes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from zaiko_sdk.testing.simulator import SimulatorClient
 from zaiko_server.demo.processes import DemoProcesses, NotStarted
 from zaiko_server.demo.screen import DemoScreen
 from zaiko_server.demo.shops import MERCHANT, CheckFailed, DemoShop, DemoShops
-from zaiko_server.demo.story import tell
+from zaiko_server.demo.story import play
 
 SHOPS = ("shopify", "ecforce", "rakuten")
 
 
 def run(*, plain: bool, keep: bool) -> int:
-    """Tell the story; the exit code."""
-    # Ended by another program, it ends its own programs as with Ctrl-C.
+    """Play the story and return the exit code."""
+    # SIGTERM stops the processes as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupted)
     begun = time.monotonic()
     with (
@@ -35,12 +35,12 @@ def run(*, plain: bool, keep: bool) -> int:
         processes = stack.enter_context(DemoProcesses(Path(folder)))
         try:
             bench = _start(processes, screen, stack)
-            tell(bench)
+            play(bench)
         except (CheckFailed, NotStarted) as error:
             screen.wrong(str(error))
             for name in processes.dead():
                 screen.line(
-                    f"`{name}` has ended by itself. The end of its log:\n{processes.log_end(name)}"
+                    f"`{name}` stopped unexpectedly. The end of its log:\n{processes.log_end(name)}"
                 )
             return 1
         except Failed as error:
@@ -53,7 +53,7 @@ def run(*, plain: bool, keep: bool) -> int:
 
 
 def _start(processes: DemoProcesses, screen: DemoScreen, stack: contextlib.ExitStack) -> DemoShops:
-    screen.title("Starting a server on SQLite and three simulated shops, each a process of its own")
+    screen.title("Starting a server on SQLite and three simulated shops, each in its own process")
     processes.start(
         "server", ["serve", "--db", "zaiko.db", "--listen", "127.0.0.1:0", "--grace", "2"]
     )
@@ -76,7 +76,8 @@ def _start(processes: DemoProcesses, screen: DemoScreen, stack: contextlib.ExitS
 
 def _wait(bench: DemoShops, screen: DemoScreen) -> None:
     screen.line(
-        f"Everything goes on until Ctrl-C. Try `zaiko watch --address {bench.client.address}`."
+        "Everything keeps running until Ctrl-C. Try `zaiko watch --address "
+        f"{bench.client.address}`."
     )
     with contextlib.suppress(KeyboardInterrupt):
         while True:

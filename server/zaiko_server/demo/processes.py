@@ -1,4 +1,4 @@
-"""The programs of the demo: each is a process of its own, and none outlives it."""
+"""The processes of the demo. All of them end with it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _START, _END = 90.0, 10.0
 
 
 class NotStarted(Exception):
-    """A program did not come up. The message has the end of its log."""
+    """A process did not start. The message has the end of its log."""
 
 
 class DemoProcesses:
-    """Starts `zaiko …` in subprocesses whose files are in one folder. As a context manager it ends
-    them all, whatever happens."""
+    """Starts `zaiko …` commands as processes that share a folder. Leaving the context ends all of
+    them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -33,7 +33,7 @@ class DemoProcesses:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # In the order of their start: the server goes first, while the shops that its runs speak to
+        # In the order of their start: the server stops first, while the shops that its runs call
         # still answer.
         deadline = time.monotonic() + _END
         for process in self._running.values():
@@ -45,7 +45,7 @@ class DemoProcesses:
                 process.wait()
 
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Begin a program; `address` waits for it. Its output goes to a log. It may be killed from
+        """Start a process; `address` waits for it. Its output goes to a log. It may be killed from
         outside."""
         command = [
             sys.executable,
@@ -62,7 +62,7 @@ class DemoProcesses:
         return self._running[name]
 
     def address(self, name: str) -> str:
-        """Where a program answers, once it does. Raises NotStarted."""
+        """Wait for the address of a process and return it. Raises NotStarted."""
         deadline = time.monotonic() + _START
         while not self._port(name).exists():
             if self._running[name].poll() is not None or time.monotonic() > deadline:
@@ -73,11 +73,11 @@ class DemoProcesses:
         return self._port(name).read_text()
 
     def dead(self) -> list[str]:
-        """Programs that have ended although nobody asked them to."""
+        """Return the processes that have ended without being asked to."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
     def log_end(self, name: str, lines: int = 15) -> str:
-        """The last lines of a program's log."""
+        """Return the last lines of a process's log."""
         return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-lines:])
 
     def _port(self, name: str) -> Path:

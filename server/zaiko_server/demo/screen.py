@@ -1,4 +1,4 @@
-"""What the demo shows: a live picture on a terminal, plain lines elsewhere."""
+"""The output of the demo: a live picture on a terminal, otherwise plain lines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from zaiko_cli.show import console
 
 
 class DemoScreen:
-    """Lines as the story goes on, and on a terminal a table with what zaiko and the shops hold,
-    below them."""
+    """Prints the lines of the story. On a terminal a table below them shows the numbers of zaiko
+    and of the shops."""
 
     def __init__(self, *, plain: bool = False) -> None:
         self._console: Console = console()
@@ -31,7 +31,7 @@ class DemoScreen:
 
     @property
     def live(self) -> bool:
-        """Whether there is a picture to keep up to date."""
+        """Whether a live picture needs updates."""
         return self._live is not None
 
     def __enter__(self) -> DemoScreen:
@@ -51,31 +51,31 @@ class DemoScreen:
                 self._console.print(self._table())
 
     def title(self, text: str) -> None:
-        """A new part of the story."""
+        """Print the title of the next part."""
         self._print("")
         self._print(f"[bold]{escape(text)}[/]")
 
     def line(self, text: str) -> None:
-        """Something that is so."""
+        """Print a fact."""
         self._print(f"  {escape(text)}")
 
     def checked(self, text: str) -> None:
-        """Something that was checked."""
+        """Print a check that holds."""
         self._print(f"  [green]✓[/] {escape(text)}")
 
     def wrong(self, text: str) -> None:
-        """What is not as it should be."""
+        """Print a check that failed."""
         self._print(f"  [bold red]✗ {escape(text)}[/]")
 
     def doing(self, text: str) -> None:
-        """What is being waited for; shown on a terminal only."""
+        """Show what the demo is waiting for, on a terminal only."""
         self._doing = text
         self._refresh()
 
     def numbers(
         self, shops: Sequence[str], rows: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]]
     ) -> None:
-        """By product: zaiko's numbers by name, and what each shop shows."""
+        """Show the table: by product, zaiko's numbers by name and what each shop shows."""
         self._shops, self._rows = shops, dict(rows)
         self._refresh()
 
@@ -99,7 +99,7 @@ class DemoScreen:
             cells = [str(ours[name]) for name in names]
             for shop in self._shops:
                 shown = theirs.get(shop)
-                # What a shop shows is green once it is what zaiko wants it to show.
+                # A shop's number is green once it is the number that zaiko wants.
                 colour = "green" if shown == ours["sent"] else "yellow"
                 cells.append("" if shown is None else f"[{colour}]{shown}[/]")
             table.add_row(product, *cells)

@@ -1,5 +1,5 @@
-"""The demo's hands: zaiko over gRPC, the shops over their simulators' control API; and the
-checks."""
+"""What the demo does: calls of zaiko over gRPC, sales in the shops over the control API of their
+simulators, and checks."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _PATIENCE = 20.0
 
 
 class CheckFailed(Exception):
-    """A number is not what it should be; the message names it."""
+    """A number is wrong; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoShop:
-    """A simulated shop, and what it is called in zaiko."""
+    """A simulated shop and its name in zaiko."""
 
     name: str
     connector: str
@@ -48,7 +48,7 @@ class DemoShop:
 
 
 class DemoShops:
-    """Changes things, and compares what zaiko and the shops say with what they should."""
+    """Makes changes, and compares the numbers of zaiko and of the shops with the expected ones."""
 
     def __init__(self, client: ApiClient, shops: Sequence[DemoShop], screen: DemoScreen) -> None:
         self.client, self.shops, self.screen = client, shops, screen
@@ -56,10 +56,10 @@ class DemoShops:
         self.watched: list[str] = []
         self.checks = 0
 
-    # What people and programs do
+    # Changes
 
     def create(self, products: Mapping[str, int]) -> None:
-        """A merchant, a warehouse, products with their stock."""
+        """Create a merchant, a warehouse, and products with stock."""
         client = self.client
         merchant = merchant_pb2.Merchant(display_name="Demo")
         client.call(
@@ -83,10 +83,10 @@ class DemoShops:
                 self.receive(sku, units)
 
     def open_shop(self, shop: DemoShop) -> None:
-        """Create a shop, with the settings that reach its simulator, and read its catalogue."""
+        """Create a shop with the settings of its simulator, and read its catalogue."""
         settings = shop.simulator.settings()
         made = shop_pb2.Shop(connector=f"connectors/{shop.connector}", display_name=shop.name)
-        # The server knows which of them are secrets.
+        # The server separates the secrets.
         made.settings.update(settings)
         client = self.client
         request = shop_service_pb2.CreateShopRequest(
@@ -97,14 +97,14 @@ class DemoShops:
         self._ended(client.call(client.shops.RefreshListings, refresh).operation)
 
     def link_all(self, shop: DemoShop) -> int:
-        """Link a shop's listings in bulk, with sync enabled; how many."""
+        """Link a shop's listings in bulk with sync enabled, and return how many."""
         client = self.client
         request = link_service_pb2.BulkLinkRequest(parent=self.name(shop), enable_sync=True)
         report = self._ended(client.call(client.links.BulkLink, request).operation).bulk_link_report
         return int(report.matched_count)
 
     def receive(self, sku: str, units: int) -> None:
-        """Units arrive."""
+        """Record a receipt."""
         request = stock_service_pb2.RecordReceiptRequest(
             product=self.product(sku),
             warehouse=f"{self.parent}/warehouses/{WAREHOUSE}",
@@ -113,29 +113,29 @@ class DemoShops:
         self.client.call(self.client.stocks.RecordReceipt, request)
 
     def reserve(self, sku: str, units: int) -> None:
-        """Units are kept back."""
+        """Set the reserve."""
         request = stock_service_pb2.SetReserveRequest(product=self.product(sku), reserve=units)
         self.client.call(self.client.stocks.SetReserve, request)
 
     def notify(self, shop: DemoShop) -> None:
-        """Tell zaiko that something happened in a shop, as the shop's webhook would."""
+        """Notify zaiko of a change in a shop, as the shop's webhook would."""
         self.client.call(
             self.client.syncs.SyncNow, sync_service_pb2.SyncNowRequest(shop=self.name(shop))
         )
 
-    # What is so
+    # State
 
     def stock(self, sku: str) -> stock_pb2.Stock:
-        """zaiko's numbers of a product."""
+        """Return zaiko's numbers of a product."""
         request = stock_service_pb2.GetStockRequest(name=self.product(sku) + "/stock")
         return self.client.call(self.client.stocks.GetStock, request).stock
 
     def shown(self) -> dict[str, dict[str, int]]:
-        """What each shop shows now, by its own account: by shop, by sku."""
+        """Return what each shop shows now: units by shop and SKU."""
         return {shop.name: shop.simulator.stock() for shop in self.shops}
 
     def problems(self) -> list[str]:
-        """What zaiko says is wrong with shops and links."""
+        """Return what zaiko reports as wrong with shops and links."""
         client = self.client
         status = client.call(
             client.syncs.GetSyncStatus, sync_service_pb2.GetSyncStatusRequest(parent=self.parent)
@@ -154,7 +154,7 @@ class DemoShops:
         ]
 
     def picture(self, shown: Mapping[str, Mapping[str, int]] | None = None) -> None:
-        """Show everything as it is."""
+        """Show all current numbers."""
         shown = shown if shown is not None else self.shown()
         rows = {}
         for sku in self.watched:
@@ -169,8 +169,9 @@ class DemoShops:
     # Checks
 
     def expect_shown(self, sku: str, units: int, since: float | None = None) -> dict[str, float]:
-        """Wait until every shop shows `units` of a product; the milliseconds that each took since
-        `since` (time.monotonic). Raises Wrong, naming the shop that does not."""
+        """Wait until every shop shows `units` of a product. Return the milliseconds that each took
+        since `since` (time.monotonic). Raises CheckFailed, naming the shop that does not show
+        them."""
         begun = time.monotonic() if since is None else since
         arrived: dict[str, float] = {}
         shown: dict[str, dict[str, int]] = {}
@@ -183,7 +184,7 @@ class DemoShops:
                 if numbers.get(sku) == units:
                     arrived.setdefault(shop.name, (time.monotonic() - begun) * 1000)
                 else:
-                    # A number that came and went has not arrived.
+                    # A number that the shop showed only for a moment does not count.
                     arrived.pop(shop.name, None)
             if time.monotonic() > painted + 0.15 and self.screen.live:
                 self.picture(shown)
@@ -201,8 +202,8 @@ class DemoShops:
         return arrived
 
     def expect_stock(self, sku: str, **expected: int) -> None:
-        """Compare zaiko's numbers of a product with what they should be. Raises Wrong, naming the
-        first that differs."""
+        """Compare zaiko's numbers of a product with the expected ones. Raises CheckFailed, naming
+        the first that differs."""
         stock = self.stock(sku)
         for name, units in expected.items():
             self.checks += 1
@@ -212,7 +213,7 @@ class DemoShops:
                 )
 
     def until(self, what: str, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds. Raises Wrong."""
+        """Wait until `condition` holds. Raises CheckFailed."""
         self.screen.doing(f"waiting until {what}")
         deadline = time.monotonic() + _PATIENCE
         while not condition():
@@ -225,11 +226,11 @@ class DemoShops:
         self.checks += 1
 
     def name(self, shop: DemoShop) -> str:
-        """A shop's resource name."""
+        """Return a shop's resource name."""
         return f"{self.parent}/shops/{shop.name}"
 
     def product(self, sku: str) -> str:
-        """A product's resource name."""
+        """Return a product's resource name."""
         return f"{self.parent}/products/{sku.lower()}"
 
     def _ended(self, operation: operation_pb2.Operation) -> operation_pb2.Operation:

@@ -1,4 +1,4 @@
-"""The story: what happens, in which order, and what every number must be."""
+"""The story: events in order, and the number that each must lead to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zaiko_server.demo.shops import DemoShops
 TEA, CUP, BOX = "TEA-100", "CUP-200", "BOX-300"
 STOCK: Mapping[str, int] = {TEA: 10, CUP: 0, BOX: 2}
 OLD_NUMBERS = ({TEA: 3, CUP: 4, BOX: 0}, {TEA: 12, CUP: 0, BOX: 9}, {TEA: 0, CUP: 1, BOX: 5})
-"""What the shops show before zaiko comes: anything."""
+"""The numbers in the shops before zaiko syncs them; any numbers will do."""
 
 
 PACES = {
@@ -23,12 +23,12 @@ PACES = {
     ),
     "rakuten": "楽天市場 allows one call a second for each kind of call, and zaiko keeps to it",
 }
-"""What makes a platform slower than zaiko. No quota is switched off, neither in zaiko nor in the
+"""Why some platforms are slower than zaiko. No quota is switched off, neither in zaiko nor in the
 simulators."""
 
 
-def tell(bench: DemoShops) -> None:
-    """Tell it. Raises Wrong at the first number that is not as it should be."""
+def play(bench: DemoShops) -> None:
+    """Play the story. Raises CheckFailed at the first wrong number."""
     for chapter in (_begin, _sell, _receive, _reserve, _oversell, _end):
         chapter(bench)
 
@@ -154,5 +154,5 @@ def _end(bench: DemoShops) -> None:
 
 
 def _times(took: Mapping[str, float]) -> str:
-    """How long each shop took."""
+    """Return how long each shop took."""
     return ", ".join(f"{shop} after {milliseconds:.0f} ms" for shop, milliseconds in took.items())

@@ -1,4 +1,4 @@
-"""Checks of what is installed and configured on this machine."""
+"""Checks of the configuration and keys on this machine."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def configuration() -> Iterator[DoctorFinding]:
 
 
 def keys(path: Path, given: Iterable[str], sealed: Mapping[str, bytes]) -> Iterator[DoctorFinding]:
-    """Whether the keys open what every shop has sealed. `given` are keys of the environment, which
-    come before the file; `sealed` is by shop. The file is not made."""
+    """Check that the keys open every shop's sealed credentials. `given` are keys of the
+    environment, which win over the file. `sealed` is by shop. Does not create the file."""
     known = list(given)
     if not known:
         if not path.exists():

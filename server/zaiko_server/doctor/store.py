@@ -1,4 +1,4 @@
-"""Checks of a database, without a server. Nothing is changed in it, and no file is made."""
+"""Checks of a database without a server. They change nothing and create no file."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from zaiko_core.storage.engine import Database
 from zaiko_core.storage.migrate import versions
 
 _SKEW = 5.0
-"""Seconds. Leases and back-offs are by the database's clock, times in platforms' answers by this
+"""Seconds. Leases and back-offs use the database's clock, times in platforms' answers this
 machine's."""
 _ROOM = 500 << 20
 _QUIET = 2 * 24 * 3_600_000_000
 
 
 def database(db: Database) -> Iterator[DoctorFinding]:
-    """Whether it answers, can be written, and has this release's schema; the first thing that is
-    wrong ends it."""
+    """Check that the database answers, can be written, and has this release's schema. The first
+    problem ends the check."""
     shown = db.url.render_as_string(hide_password=True)
     if not db.is_postgresql and not Path(str(db.url.database)).exists():
         yield problem(
             "database",
             "there is no such file",
-            "Name the server's with --db; `zaiko serve` makes a new one.",
+            "Name the server's with --db; `zaiko serve` creates a new one.",
             shown,
         )
         return
@@ -38,7 +38,7 @@ def database(db: Database) -> Iterator[DoctorFinding]:
         if current is None:
             yield problem(
                 "database",
-                "it is not zaiko's, or was never migrated",
+                "it is not a database of zaiko, or was never migrated",
                 "Name the server's with --db.",
                 shown,
             )
@@ -61,7 +61,7 @@ def database(db: Database) -> Iterator[DoctorFinding]:
             )
             return
         if current > newest:
-            words = f"its schema ({current}) is of a newer release, and this one can live with it"
+            words = f"its schema ({current}) is of a newer release, which this release can use"
             yield warning("database", words, "Bring every server to the newer release.", shown)
         if refusal := _unwritable(db):
             yield problem(
@@ -69,8 +69,8 @@ def database(db: Database) -> Iterator[DoctorFinding]:
             )
             return
     except SQLAlchemyError as error:
-        # The cause, without the statement: `hide_parameters` and the URL without a password keep
-        # secrets out.
+        # The cause without the statement. `hide_parameters` and a URL without password keep secrets
+        # out.
         cause = str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0]
         yield problem(
             "database", f"it does not answer: {cause}", "Is it running, and is --db right?", shown
@@ -80,8 +80,8 @@ def database(db: Database) -> Iterator[DoctorFinding]:
 
 
 def _unwritable(db: Database) -> str:
-    """Why not. What is written is taken back; the statement changes no row, and needs every right
-    that a real one needs."""
+    """Return why the database cannot be written, or an empty text. The statement changes no row,
+    needs the same rights as a real write, and is rolled back."""
     with db.engine.connect() as connection:
         if not db.is_postgresql:
             connection.info["begin"] = "BEGIN IMMEDIATE"
@@ -97,7 +97,7 @@ def _unwritable(db: Database) -> str:
 
 
 def clock(here: float, there: float) -> Iterator[DoctorFinding]:
-    """This machine's clock against the database's; both in seconds since 1970."""
+    """Compare this machine's clock with the database's; both in seconds since 1970."""
     skew = abs(here - there)
     if skew > _SKEW:
         yield problem(
@@ -110,7 +110,7 @@ def clock(here: float, there: float) -> Iterator[DoctorFinding]:
 
 
 def room(free: int, size: int, path: str) -> Iterator[DoctorFinding]:
-    """Room on the disk of a SQLite file; bytes."""
+    """Check the free space on the disk of a SQLite file, in bytes."""
     said = f"{free >> 20} MiB free, the database has {size >> 20} MiB"
     if free < max(_ROOM, size // 5):
         yield warning("disk", said, "Make room: without it no order can be stored.", path)
@@ -119,7 +119,7 @@ def room(free: int, size: int, path: str) -> Iterator[DoctorFinding]:
 
 
 def disk(db: Database) -> Iterator[DoctorFinding]:
-    """See room; nothing for PostgreSQL, which has its own."""
+    """Check the disk of a SQLite file. PostgreSQL has its own disk, so nothing is checked."""
     if not db.is_postgresql:
         path = Path(str(db.url.database)).resolve()
         size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
@@ -128,18 +128,18 @@ def disk(db: Database) -> Iterator[DoctorFinding]:
 
 @dataclass(frozen=True, slots=True)
 class StoredFacts:
-    """What the other checks need of a database."""
+    """The facts of a database that the other checks need."""
 
     merchants: list[str] = field(default_factory=list)
     sealed: dict[str, bytes] = field(default_factory=dict)
     """Credentials by `merchant/shop`."""
     deliveries: dict[str, int] = field(default_factory=dict)
-    """When each shop's last notification came, µs since 1970."""
+    """When each shop's last notification arrived, in µs since 1970."""
     now: int = 0
 
 
 def read(db: Database) -> StoredFacts:
-    """Read it, in one transaction."""
+    """Read the facts in one transaction."""
     shops, deliveries = schema.shops, schema.webhook_deliveries
     with db.engine.connect() as connection, connection.begin():
         merchants = connection.scalars(
@@ -163,7 +163,7 @@ def read(db: Database) -> StoredFacts:
 
 
 def notifications(kept: StoredFacts) -> Iterator[DoctorFinding]:
-    """Shops from which notifications came, and come no more: their changes are only polled."""
+    """Report shops whose notifications stopped, so that their changes are found by polling only."""
     quiet = {shop: at for shop, at in kept.deliveries.items() if kept.now - at > _QUIET}
     for shop, at in sorted(quiet.items()):
         days = (kept.now - at) // (24 * 3_600_000_000)
@@ -171,7 +171,7 @@ def notifications(kept: StoredFacts) -> Iterator[DoctorFinding]:
             "webhooks",
             f"no notification for {days} days",
             (
-                "Is there no business, or has the platform given up the subscription? See "
+                "Were there no changes, or did the platform end the subscription? See "
                 "docs/connectors.md."
             ),
             shop,
@@ -180,7 +180,7 @@ def notifications(kept: StoredFacts) -> Iterator[DoctorFinding]:
     if not quiet:
         yield ok(
             "webhooks",
-            f"notifications come from {len(kept.deliveries)} shops"
+            f"notifications arrive from {len(kept.deliveries)} shops"
             if kept.deliveries
-            else "none came yet",
+            else "none arrived yet",
         )
