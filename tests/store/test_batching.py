@@ -366,7 +366,7 @@ def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
         return [Settled(item.work(None)) for item in items]
 
     async def run() -> None:
-        batcher = Batcher(do, pool, patience=0.01)
+        batcher = Batcher(do, pool, patience=lambda batch: 0.01)
         long = asyncio.ensure_future(batcher.submit("acme", lambda _: gate.wait(10)))
         behind = [batcher.submit("acme", lambda _, n=n: n) for n in range(2)]  # type: ignore[misc]
         assert await asyncio.gather(*behind) == [0, 1]
@@ -384,7 +384,7 @@ def test_nothing_of_a_queue_is_left_when_nobody_waits() -> None:
     gate.set()
 
     async def run() -> None:
-        batcher = Batcher(doing(groups, gate), pool, patience=60)
+        batcher = Batcher(doing(groups, gate), pool, patience=lambda batch: 60)
         await asyncio.gather(*(batcher.submit("acme", lambda _, n=n: str(n)) for n in range(3)))  # type: ignore[misc]
         loop: Any = asyncio.get_running_loop()
         # A timer that is left would end a later queue of the same merchant while it is at work, and
