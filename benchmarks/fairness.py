@@ -22,7 +22,7 @@ from pathlib import Path
 
 import structlog
 from cryptography.fernet import Fernet
-from zaiko_core.app import links, stock, sync
+from zaiko_core.app import links, runs, stock
 from zaiko_core.app.records import (
     ListingRecord,
     MerchantRecord,
@@ -165,7 +165,7 @@ def enable(uow, shop: str, names: Sequence[str]) -> None:  # type: ignore[no-unt
     uow.links.save(
         [replace(link, sync_enabled=True, due_revision=uow.revision) for link in stored.values()]
     )
-    sync.sync_now(uow, shops=[shop])
+    runs.sync_now(uow, shops=[shop])
 
 
 async def one_round(engine: Engine, shown: dict[str, float], small: Sequence[str]) -> list[float]:

@@ -154,7 +154,7 @@ async def queue(store: Store) -> dict[str, Any]:
     replicas.fill(url)
     with host(url) as one, host(url) as two:
         delays = await replicas.starts(url, [one.address, two.address], replicas.RATE)
-        many = await replicas.runs_of_many_triggers(url, abreast=True)
+        many = await replicas.runs_of_many_triggers(url, concurrent=True)
     replicas.fill(churned)
     db = Database(churned)
     with db.engine.begin() as connection:

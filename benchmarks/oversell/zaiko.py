@@ -25,7 +25,7 @@ from zaiko_core.app.records import (
     WarehouseRecord,
 )
 from zaiko_core.bootstrap import Engine, EngineConfig
-from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.links import Part
 from zaiko_core.plugin_host.loader import Registry
@@ -130,7 +130,7 @@ class Zaiko:
         stored = self.engine.db.read_sync(MERCHANT, lambda uow: uow.orders.get(shop, [order])).get(
             order
         )
-        if stored is None or stored.state is OrderState.CANCELLED:
+        if stored is None or stored.state is DemandState.CANCELLED:
             return 0
         return sum(line.wanted for line in stored.lines)
 

@@ -1,19 +1,25 @@
-"""Several replicas on one PostgreSQL: how soon another takes over from one that was killed, how
-soon a trigger becomes a run, how many runs many triggers become, and how many claims a second 1, 2
-and 3 processes make.
+"""Several replicas on one PostgreSQL: how soon another replica runs the shop of one that was
+killed, how soon a trigger becomes a run, how many runs many triggers become, and the claims per
+second of 1, 2 and 3 processes.
 
-    python -m benchmarks.speed.replicas --hold URL MERCHANT SHOP     claims one shop, says so, and waits to be killed
-    python -m benchmarks.speed.replicas --churn URL SECONDS          claims and gives back due shops; prints how many
+    python -m benchmarks.speed.replicas --hold URL MERCHANT SHOP   claims one shop, reports it, and
+                                                                   waits to be killed
+    python -m benchmarks.speed.replicas --churn URL SECONDS        claims and releases due shops,
+                                                                   and prints how many
 
 Takeover: processes that have claimed a shop and never renew are killed with SIGKILL at once, so
-that the whole lease is still to run: the worst case. Measured is from the kill until another
-replica's run of that shop began, by the clock of the machine that all share (goal: lease + 1 s at
-the most, with a lease of 5 s). Trigger: SyncNow, 200 a second for ten seconds over 200 shops of 50
-merchants, half of them to each of two replicas whose shops answer at once; measured from before the
-call until a run of the shop began (goals: p50 20 ms, p99 200 ms). Triggers of one shop: 1,000
-changes that callers make at the same time, which share transactions as calls do (ADR 0032; goal: 3 runs);
-and one after the other by 8 writers, which takes seconds, so that the number of runs says how often
-the shop runs in them (no goal)."""  # noqa: E501
+that the whole lease must still expire. That is the worst case. The time is from the kill until
+another replica's run of that shop began, by the clock of the machine (goal: lease + 1 s at most,
+with a lease of 5 s).
+
+Trigger to run: SyncNow is called 200 times a second for ten seconds, for 200 shops of 50 merchants,
+half of them at each of two replicas whose shops answer at once. The time is from before the call
+until a run of the shop began (goals: p50 20 ms, p99 200 ms).
+
+Triggers of one shop: 1,000 changes by concurrent callers, which are grouped as their calls would be
+(ADR 0032; goal: 3 runs), and one after the other by 8 writers. The latter takes seconds, so the
+number of runs shows how often the shop runs in them (no goal).
+"""
 
 from __future__ import annotations
 
@@ -162,7 +168,7 @@ async def starts(url: str, addresses: list[str], rate: int) -> list[float]:
     return found
 
 
-async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
+async def runs_of_many_triggers(url: str, *, concurrent: bool) -> int:
     """How many runs they become, all in all."""
     merchant, shop = shops()[-1]
     db = Database(url)
@@ -175,7 +181,7 @@ async def runs_of_many_triggers(url: str, *, abreast: bool) -> int:
         for _ in range(number):
             await db.write(merchant, trigger)
 
-    if abreast:
+    if concurrent:
         await asyncio.gather(*(db.write(merchant, trigger) for _ in range(TRIGGERS)))
     else:
         await asyncio.gather(*(write(TRIGGERS // WRITERS) for _ in range(WRITERS)))
@@ -211,8 +217,8 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
         delays = {
             rate: await starts(url, [one.address, two.address], rate) for rate in (RATE, SLOWER)
         }
-        many = await runs_of_many_triggers(url, abreast=True)
-        spread = await runs_of_many_triggers(url, abreast=False)
+        many = await runs_of_many_triggers(url, concurrent=True)
+        spread = await runs_of_many_triggers(url, concurrent=False)
     churned = store.fresh()
     fill(churned)
     db = Database(churned)
@@ -248,7 +254,7 @@ async def measure(store: Store, quick: bool) -> list[Figure]:
             many,
             3,
             at_most=True,
-            note="abreast",
+            note="concurrent",
         ),
         Figure(
             "runs of 1,000 triggers of one shop",

@@ -8,16 +8,21 @@ import typer
 from typer.core import TyperGroup
 
 from zaiko_cli import (
-    catalogue,
+    connectors,
     contributions,
     explain,
     link,
+    listings,
+    merchants,
     operations,
+    orders,
+    products,
     receiving,
     shops,
     stock,
     sync,
     tokens,
+    warehouses,
     watch,
 )
 from zaiko_cli.doctor import command as doctor
@@ -64,18 +69,18 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(explain.oversells, name="oversells", rich_help_panel=_SEE)
     app.command(rich_help_panel=_SEE)(sync.sync)
     app.add_typer(operations.operations, name="operations", rich_help_panel=_SEE)
-    app.add_typer(catalogue.merchants, name="merchants", rich_help_panel=_KEEP)
-    app.add_typer(catalogue.warehouses, name="warehouses", rich_help_panel=_KEEP)
-    app.add_typer(catalogue.products, name="products", rich_help_panel=_KEEP)
+    app.add_typer(merchants.merchants, name="merchants", rich_help_panel=_KEEP)
+    app.add_typer(warehouses.warehouses, name="warehouses", rich_help_panel=_KEEP)
+    app.add_typer(products.products, name="products", rich_help_panel=_KEEP)
     app.add_typer(stock.stock, name="stock", rich_help_panel=_KEEP)
     app.command(rich_help_panel=_KEEP)(stock.reserve)
     app.command(rich_help_panel=_KEEP)(stock.escrow)
-    app.command(rich_help_panel=_LINK)(catalogue.connectors)
+    app.command(rich_help_panel=_LINK)(connectors.connectors)
     _contribute(app, "new-connector", _LINK)
     app.add_typer(shops.shops, name="shops", rich_help_panel=_LINK)
-    app.add_typer(shops.listings, name="listings", rich_help_panel=_LINK)
+    app.add_typer(listings.listings, name="listings", rich_help_panel=_LINK)
     app.add_typer(link.link, name="link", rich_help_panel=_LINK)
-    app.add_typer(shops.orders, name="orders", rich_help_panel=_LINK)
+    app.add_typer(orders.orders, name="orders", rich_help_panel=_LINK)
     app.add_typer(receiving.receiving, name="receiving", rich_help_panel=_LINK)
 
 

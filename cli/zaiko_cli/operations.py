@@ -80,7 +80,7 @@ def get_operation(context: typer.Context, operation: Operation) -> None:
 
 @operations.command("wait")
 def wait_operation(context: typer.Context, operation: Operation) -> None:
-    """Wait until an operation has ended. Ends with 1 when it did not succeed."""
+    """Wait until an operation has ended. Exits with 1 if it did not succeed."""
     command: Command = context.obj
     client = command.client
     request = operation_service_pb2.GetOperationRequest(name=client.name("operations", operation))

@@ -1,4 +1,4 @@
-"""Shops, their listings and their orders."""
+"""`zaiko shops`: the accounts on platforms, their credentials and settings."""
 
 from __future__ import annotations
 
@@ -7,35 +7,24 @@ import urllib.request
 from pathlib import Path
 from typing import Annotated, Any
 
-import grpc
 import typer
 from zaiko.v1 import (
     connector_service_pb2,
-    listing_pb2,
-    order_pb2,
-    order_service_pb2,
     shop_pb2,
     shop_service_pb2,
 )
 
-from zaiko_cli import find
 from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
-from zaiko_cli.failure import USAGE, Failed, Refused
-from zaiko_cli.names import order_id
-from zaiko_cli.operations import follow
+from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.shadow import differences, shadow
-from zaiko_cli.show import expiring, last, optional, part, trouble, when, word, words
-from zaiko_cli.suspects import hold_order, release_order, suspects
+from zaiko_cli.show import expiring, last, trouble, when, word
+from zaiko_cli.suspects import suspects
 
 shops = typer.Typer(
     no_args_is_help=True,
     help="Shops: an account on a platform, its credentials and the state of its sync.",
 )
-listings = typer.Typer(
-    no_args_is_help=True, help="Listings: what a shop sells, as last read from it."
-)
-orders = typer.Typer(no_args_is_help=True, help="Orders of the shops, as last read from them.")
 
 Shop = Annotated[str, typer.Argument(help="The shop's id.")]
 Set = Annotated[
@@ -225,8 +214,6 @@ def resume_shop(context: typer.Context, shop: Shop) -> None:
 shops.command("shadow")(shadow)
 shops.command("differences")(differences)
 shops.command("suspects")(suspects)
-orders.command("release")(release_order)
-orders.command("hold")(hold_order)
 
 
 @shops.command("delete")
@@ -238,146 +225,6 @@ def delete_shop(context: typer.Context, shop: Shop) -> None:
         client.shops.DeleteShop, shop_service_pb2.DeleteShopRequest(name=client.name("shops", shop))
     )
     command.show.done(reply, f"Deleted {shop}.")
-
-
-@listings.command("list")
-def list_listings(
-    context: typer.Context,
-    shop: Annotated[str, typer.Argument(help="The shop's id. Default: all shops.")] = "-",
-    unlinked: Annotated[
-        bool, typer.Option("--unlinked", help="Only listings without a link.")
-    ] = False,
-    prefix: Annotated[str, typer.Option(help="Only skus that begin with this.")] = "",
-    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 0,
-) -> None:
-    """List listings as last read. `zaiko listings refresh SHOP` reads them again."""
-    command: Command = context.obj
-    client = command.client
-    request = shop_service_pb2.ListListingsRequest(parent=client.name("shops", shop))
-    request.filter.query = prefix
-    if unlinked:
-        request.filter.linked = False
-    command.show.items(
-        "Listings",
-        ["shop", "sku", "title", "shows#", "linked", "warnings", "id"],
-        client.pages(client.shops.ListListings, request, "listings", limit=limit),
-        lambda item: (
-            part(item.name, "shops"),
-            item.sku,
-            item.title[:40],
-            optional(item, "quantity"),
-            bool(item.link),
-            _warnings(item),
-            last(item.name),
-        ),
-        empty="No listing. `zaiko listings refresh SHOP` reads a shop's catalogue.",
-    )
-
-
-@listings.command("refresh")
-def refresh_listings(context: typer.Context, shop: Shop) -> None:
-    """Read the whole catalogue of a shop, and wait for the result."""
-    command: Command = context.obj
-    client = command.client
-    request = shop_service_pb2.RefreshListingsRequest(parent=client.name("shops", shop))
-    done = follow(command, client.call(client.shops.RefreshListings, request).operation)
-    report = done.refresh_listings_report
-    news = [
-        f"{number} {what}"
-        for number, what in ((report.new_count, "new"), (report.changed_count, "changed"))
-        if number
-    ]
-    facts = ", ".join([*news, f"{report.vanished_count} vanished"])
-    command.show.done(done, f"{report.listing_count} listings were read: {facts}.")
-
-
-@orders.command("list")
-def list_orders(
-    context: typer.Context,
-    shop: Annotated[str, typer.Argument(help="The shop's id. Default: all shops.")] = "-",
-    open_: Annotated[
-        bool, typer.Option("--open", help="Only orders that may still hold units.")
-    ] = False,
-    suspect: Annotated[
-        bool, typer.Option("--suspect", help="Only orders whose open units a person should check.")
-    ] = False,
-    unlinked: Annotated[
-        bool, typer.Option("--unlinked", help="Only orders with lines that are not linked.")
-    ] = False,
-    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 100,
-) -> None:
-    """List orders as last read from the shops."""
-    command: Command = context.obj
-    client = command.client
-    request = order_service_pb2.ListOrdersRequest(parent=client.name("shops", shop))
-    request.filter.suspect, request.filter.unlinked = suspect, unlinked
-    if open_:
-        request.filter.states.append(order_pb2.Order.STATE_OPEN)
-    command.show.items(
-        "Orders",
-        ["shop", "number", "order", "state", "placed", "open#", "held#", "suspicions"],
-        client.pages(client.orders.ListOrders, request, "orders", limit=limit),
-        lambda order: (
-            part(order.name, "shops"),
-            order.number,
-            order.external_id,
-            word(order, "state"),
-            order.place_time,
-            sum(line.open for line in order.lines),
-            sum(demand.allocated for demand in order.demands),
-            _suspicions(order),
-        ),
-        empty="No order.",
-    )
-
-
-@orders.command("get")
-def get_order(
-    context: typer.Context,
-    shop: Shop,
-    order: Annotated[str, typer.Argument(help="The platform's own id of the order.")],
-) -> None:
-    """Show one order with its lines."""
-    command: Command = context.obj
-    client = command.client
-    name = f"{client.name('shops', shop)}/orders/{order_id(order)}"
-    try:
-        found = client.call(
-            client.orders.GetOrder, order_service_pb2.GetOrderRequest(name=name)
-        ).order
-    except grpc.RpcError as error:
-        if Refused.of(error).reason != "RESOURCE_NOT_FOUND":
-            raise
-        raise Failed(
-            f"No order {order!r} of {shop} has been read. See `zaiko orders list {shop}`."
-        ) from None
-    command.show.item(
-        found,
-        [
-            ("number", found.number),
-            ("order", found.external_id),
-            ("state", word(found, "state")),
-            ("platform says", found.platform_state),
-            ("placed", found.place_time),
-            ("suspicions", _suspicions(found)),
-        ],
-    )
-    if not command.show.as_json:
-        codes = find.codes(client, (p.product for line in found.lines for p in line.products))
-        rows = [
-            (
-                line.sku,
-                line.ordered,
-                line.cancelled,
-                line.fulfilled,
-                line.open,
-                ", ".join(f"{p.count} × {codes[p.product]}" for p in line.products) or "not linked",
-            )
-            for line in found.lines
-        ]
-        command.show.table(
-            "", ["sku", "ordered#", "cancelled#", "fulfilled#", "open#", "counts as"], rows
-        )
 
 
 def _given(path: Path | None, pairs: list[str] | None, simulator: str) -> dict[str, Any]:
@@ -478,13 +325,3 @@ def _status_row(status: shop_pb2.ShopStatus) -> tuple[Any, ...]:
         status.next_run_time,
         trouble(status) or expiring(status),
     )
-
-
-def _warnings(listing: listing_pb2.Listing) -> str:
-    found = words(listing, "warnings")
-    return ", ".join([*found, "VANISHED"] if listing.vanished else found)
-
-
-def _suspicions(order: order_pb2.Order) -> str:
-    found = words(order, "suspicions")
-    return ", ".join([*found, "NOT LINKED"] if order.has_unlinked_lines else found)

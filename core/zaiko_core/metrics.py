@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from zaiko_core.app.records import RunRecord, ShopRecord
-from zaiko_core.app.sync import RunEnd
+from zaiko_core.app.records import RunRecord, RunResult, ShopRecord
 
 
 class Kind(enum.StrEnum):
@@ -101,7 +100,7 @@ OVERSOLD = Definition(
 RPCS = Definition(
     "zaiko_rpcs",
     Kind.COUNTER,
-    "Calls that have ended; of methods that nobody has, as `unknown`.",
+    "Calls that have ended; of methods that do not exist, as `unknown`.",
     ("method", "code"),
 )
 RPC_SECONDS = Definition(
@@ -152,26 +151,27 @@ class Metrics:
         self._of(self._counters, metric, labels).inc(amount)
 
     def observe(self, metric: Definition, value: float, **labels: str) -> None:
-        """One more value of a histogram."""
+        """Add one value to a histogram."""
         self._of(self._histograms, metric, labels).observe(value)
 
     def set(self, metric: Definition, value: float, **labels: str) -> None:
-        """What a gauge shows from now on."""
+        """Set a gauge."""
         gauge = self._gauges[metric]
         (gauge.labels(**labels) if labels else gauge).set(value)
 
     def forget(self, metric: Definition) -> None:
-        """A gauge shows nothing any more, for what is gone."""
+        """Clear a gauge, for what is gone."""
         self._gauges[metric].clear()
 
     def follow(self, metric: Definition, value: Callable[[], float]) -> None:
-        """A gauge without labels that asks for its value when it is read."""
+        """Let a gauge without labels ask for its value when it is read."""
         self._gauges[metric].set_function(value)
 
     def _of(
         self, made: Mapping[Definition, Any], metric: Definition, labels: Mapping[str, str]
     ) -> Any:
-        """What counts for these labels. Of counters and histograms, which forget nothing."""
+        """Return the child that counts for these labels, of counters and histograms, which forget
+        nothing."""
         key = (metric.name, *labels.items())
         known = self._known.get(key)
         if known is None:
@@ -186,15 +186,17 @@ def _made(kind: type[T], metric: Definition, registry: CollectorRegistry) -> T:
     return kind(metric.name, metric.help, metric.labels, registry=registry)
 
 
-def measure(metrics: Metrics, shop: ShopRecord, run: RunRecord, end: RunEnd, ended_at: int) -> None:
+def measure(
+    metrics: Metrics, shop: ShopRecord, run: RunRecord, result: RunResult, ended_at: int
+) -> None:
     """Count a run that has ended. `ended_at` in µs."""
-    connector, counts = shop.connector, end.counts
-    metrics.add(RUNS, connector=connector, trigger=run.trigger, state=end.state.value)
+    connector, counts = shop.connector, result.counts
+    metrics.add(RUNS, connector=connector, trigger=run.trigger, state=result.state.value)
     metrics.observe(RUN_SECONDS, max(0, ended_at - run.started_at) / 1_000_000, connector=connector)
     metrics.add(ORDERS, counts.orders_fetched, connector=connector, result="read")
     metrics.add(ORDERS, counts.orders_changed, connector=connector, result="new")
     metrics.add(READINGS, counts.read, connector=connector)
     for outcome in ("confirmed", "stale", "unknown", "failed"):
         metrics.add(PUSHES, getattr(counts, outcome), connector=connector, outcome=outcome)
-    if end.held and end.problem is not None:
-        metrics.add(HELD, connector=connector, reason=end.problem.reason)
+    if result.held and result.problem is not None:
+        metrics.add(HELD, connector=connector, reason=result.problem.reason)

@@ -32,7 +32,7 @@ may be an id, or a secret."""
 
 
 OFF = trace.NoOpTracerProvider().get_tracer("zaiko")
-"""Every span is a shadow of its parent, and told to nobody."""
+"""Every span is a shadow of its parent, and is not exported."""
 
 
 def tracer(provider: TracerProvider | None) -> Tracer:
@@ -50,8 +50,8 @@ def span(
     links: Sequence[Link] = (),
     root: bool = False,
 ) -> Iterator[Span]:
-    """The current span for as long as the context lasts. An exception marks it with its class and
-    nothing else: messages may quote what was sent. With `root` it begins a trace of its own."""
+    """Open the current span for as long as the context lasts. An exception marks it with its class
+    and nothing else: messages may quote what was sent. With `root` it begins a trace of its own."""
     begun = tracer.start_span(name, contexts.Context() if root else None, kind, attributes, links)
     with trace.use_span(
         begun, end_on_exit=True, record_exception=False, set_status_on_exception=False
@@ -70,7 +70,7 @@ def part(
     *,
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> AbstractContextManager[Span]:
-    """A span below the current one; none where nothing is recorded, so that polling makes no
+    """Open a span below the current one; none where nothing is recorded, so that polling makes no
     traces."""
     above = trace.get_current_span()
     return span(tracer, name, attributes, kind=kind) if above.is_recording() else nullcontext(above)
@@ -83,7 +83,7 @@ def failed(made: Span, kind: str) -> None:
 
 
 def sent(header: str) -> contexts.Context:
-    """What a client's `traceparent` says; an empty context for none and for a broken one."""
+    """Read a client's `traceparent`; an empty context for none and for a broken one."""
     return (
         _PROPAGATOR.extract({_HEADER: header}, contexts.Context())
         if 0 < len(header) <= 64
@@ -92,7 +92,8 @@ def sent(header: str) -> contexts.Context:
 
 
 def written() -> str | None:
-    """The current span as a `traceparent`, for a database's row; None where nothing is recorded."""
+    """Return the current span as a `traceparent`, for a database's row; None where nothing is
+    recorded."""
     if not trace.get_current_span().is_recording():
         return None
     carrier: dict[str, str] = {}
@@ -101,13 +102,13 @@ def written() -> str | None:
 
 
 def caused(header: str | None) -> list[Link]:
-    """The link to what `written` kept; empty for nothing."""
+    """Return the link to what `written` kept; empty for nothing."""
     found = context_of(sent(header or ""))
     return [Link(found)] if found.is_valid else []
 
 
 def context_of(context: contexts.Context) -> SpanContext:
-    """The span that a context speaks of; an invalid one for none."""
+    """Return the span of a context; an invalid one where it has none."""
     return trace.get_current_span(context).get_span_context()
 
 
@@ -119,7 +120,8 @@ def ids(of: SpanContext | None = None) -> dict[str, str]:
 
 
 def template(path: str) -> str:
-    """A path without what may be an id: `/admin/orders/{}.json` of `/admin/orders/4711.json`."""
+    """Return a path without what may be an id: `/admin/orders/{}.json` for
+    `/admin/orders/4711.json`."""
     return "/".join(_segment(segment) for segment in path.split("/"))
 
 

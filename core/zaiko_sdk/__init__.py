@@ -6,7 +6,7 @@ To read in this order: `Connector` and `ConnectorType` (what a connector is), th
 provides), `ConnectorSettings` (what a merchant enters).
 
 Helpers for connectors: `RateLimiter` and `CostBucket` keep a quota, `Repeats` bounds the repeats of
-a request, `PageTrail` follows pages, `Row` and `read_row` or `Fields` and `LooseFields` read
+a request, `PageTrail` follows pages, `Row` and `read_row` or `ReplyFields` and `LooseFields` read
 replies, `transport_errors`, `read_json` and `announced_wait` handle HTTP, `http_origin` checks an
 address that a merchant entered. The guide is docs/connectors.md.
 """
@@ -44,7 +44,7 @@ from zaiko_sdk.events import (
     ShopResumed,
     Trouble,
 )
-from zaiko_sdk.fields import Fields, LooseFields
+from zaiko_sdk.fields import LooseFields, ReplyFields
 from zaiko_sdk.hooks import hookimpl
 from zaiko_sdk.model import (
     Finding,
@@ -83,7 +83,6 @@ __all__ = [
     "CostBucket",
     "CredentialsExpiring",
     "CredentialsRejected",
-    "Fields",
     "Finding",
     "FindingLevel",
     "InventoryLevel",
@@ -115,6 +114,7 @@ __all__ = [
     "PlatformDown",
     "RateLimiter",
     "Repeats",
+    "ReplyFields",
     "Retry",
     "Row",
     "RunFinished",

@@ -16,7 +16,7 @@ _LONGEST_NUMBER = 18
 """Digits of a number that is written as text. Longer ones are no quantity and no id."""
 
 
-class Fields:
+class ReplyFields:
     """The fields of one JSON object, with the types that the platform promises.
 
     `where` is the path of the object in errors. Each reader raises ContractBroken when the value is
@@ -163,7 +163,7 @@ class Fields:
         raise ContractBroken(f"{self.where}.{name} should be {wanted}, not {found}")
 
 
-class LooseFields(Fields):
+class LooseFields(ReplyFields):
     """Fields of a platform that mixes types: numbers as text and ids as numbers, 0 and 1 for false
     and true."""
 

@@ -161,7 +161,7 @@ class Config(BaseSettings):
             capacity=self.capacity,
             http_timeout=self.http_timeout,
             run_shops=self.run_shops,
-            witness=self.high_water_mark_file(),
+            high_water_mark=self.high_water_mark_file(),
         )
 
     def high_water_mark_file(self) -> Path | None:

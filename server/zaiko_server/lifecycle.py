@@ -97,7 +97,7 @@ class Server:
             await publish_health(app, serving=False)
             if self._webhooks is not None:
                 await self._webhooks.stop()
-            self.engine.rest()
+            self.engine.stop_accepting()
             await app.watch_server.drain(min(grace, _WATCH_GRACE))
             await app.server.stop(grace)
             await app.server.wait_for_termination()

@@ -16,7 +16,7 @@ from zaiko_server.refusals import MaskInvalid
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class UpdatableFields:
     """The fields of a resource that an update may name: `changeable` ones, and `fixed` ones, which
     are set at creation and must stay as they are."""
 
@@ -24,18 +24,18 @@ class Fields:
     fixed: tuple[str, ...] = ()
 
 
-def _fields_of(resource: Descriptor) -> Fields:
+def _fields_of(resource: Descriptor) -> UpdatableFields:
     uses = [
         (field.name, field.GetOptions().Extensions[options_pb2.rules].use)
         for field in resource.fields
     ]
-    return Fields(
+    return UpdatableFields(
         tuple(name for name, use in uses if use == options_pb2.FieldRules.USE_UNSPECIFIED),
         tuple(name for name, use in uses if use == options_pb2.FieldRules.USE_IMMUTABLE),
     )
 
 
-def _updates() -> Iterator[tuple[str, tuple[str, Fields]]]:
+def _updates() -> Iterator[tuple[str, tuple[str, UpdatableFields]]]:
     for request in requests():
         if "update_mask" in request.fields_by_name:
             holder, resource = next(
@@ -46,7 +46,7 @@ def _updates() -> Iterator[tuple[str, tuple[str, Fields]]]:
             yield request.name, (holder, _fields_of(resource))
 
 
-UPDATES: Final[Mapping[str, tuple[str, Fields]]] = dict(_updates())
+UPDATES: Final[Mapping[str, tuple[str, UpdatableFields]]] = dict(_updates())
 """By request with an update mask: the field that holds the resource, and which of the resource's
 fields can be changed."""
 

@@ -46,7 +46,7 @@ from zaiko_core.app.records import (
 from zaiko_core.app.stock import Receipt, receive
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.access import LOCAL
-from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.drift import Difference, DriftCause
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.storage.secrets import SecretBox
@@ -327,11 +327,14 @@ class World:
             ("lost", range(8, 9)),
         ):
             uow.listings.upsert(shop, [self.listing(shop, number) for number in numbers])
-        lines = (Line("1", "l1", 2, 0, 0, "A-1", "Apple"), Line("2", "l2", 1, 0, 0, "P-1", "Pear"))
+        lines = (
+            DemandLine("1", "l1", 2, 0, 0, "A-1", "Apple"),
+            DemandLine("2", "l2", 1, 0, 0, "P-1", "Pear"),
+        )
         orders.ingest(
             uow,
             "one",
-            [OrderRecord("gid://toy/1", "#1", uow.now, uow.now, OrderState.OPEN, uow.now, lines)],
+            [OrderRecord("gid://toy/1", "#1", uow.now, uow.now, DemandState.OPEN, uow.now, lines)],
         )
         uow.runs.put(
             RunRecord(

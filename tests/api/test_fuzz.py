@@ -192,12 +192,12 @@ async def _outcome(api: Api, rpc: str, data: bytes) -> tuple[grpc.StatusCode, st
     path = f"/{method.containing_service.full_name}/{method.name}"
     try:
         if method.client_streaming:
-            stream = api.channel.stream_stream(path)(iter([data]), timeout=10)
+            stream = api.channel.stream_stream(path)(iter([data]), timeout=60)
             await _first(stream)
         elif method.server_streaming:
-            await _first(api.channel.unary_stream(path)(data, timeout=10))
+            await _first(api.channel.unary_stream(path)(data, timeout=60))
         else:
-            await api.channel.unary_unary(path)(data, timeout=10)
+            await api.channel.unary_unary(path)(data, timeout=60)
     except grpc.aio.AioRpcError as error:
         return error.code(), refused(error).reason
     return grpc.StatusCode.OK, ""

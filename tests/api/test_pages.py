@@ -281,18 +281,18 @@ async def more_of_everything(api: Api, world: World) -> None:
     from zaiko_core.app import links, operations, orders
     from zaiko_core.app.links import LinkDraft
     from zaiko_core.app.records import AdditionRecord
-    from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+    from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
     from zaiko_core.domain.links import Part
 
     def add(uow: Any) -> None:
-        line = Line("1", "l3", 1, 0, 0)
+        line = DemandLine("1", "l3", 1, 0, 0)
         for number in ("7", "8"):
             orders.ingest(
                 uow,
                 "one",
                 [
                     OrderRecord(
-                        number, f"#{number}", uow.now, uow.now, OrderState.OPEN, uow.now, (line,)
+                        number, f"#{number}", uow.now, uow.now, DemandState.OPEN, uow.now, (line,)
                     )
                 ],
             )

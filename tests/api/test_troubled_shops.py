@@ -12,7 +12,7 @@ from api.bench import Api, World, served
 from structlog.testing import capture_logs
 from zaiko.v1 import error_pb2, shop_pb2, shop_service_pb2
 from zaiko_core.storage.secrets import SecretBox
-from zaiko_core.sync.cycle import Cycle
+from zaiko_core.sync.shop_run import ShopRun
 
 pytestmark = pytest.mark.anyio
 
@@ -45,10 +45,10 @@ def locked(uow: Any) -> None:
 async def test_a_run_that_fails_by_a_bug_of_zaiko_is_shown_at_its_shop(
     module_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def bug(cycle: Cycle) -> None:
+    async def bug(cycle: ShopRun) -> None:
         raise KeyError("bug")
 
-    monkeypatch.setattr(Cycle, "execute", bug)
+    monkeypatch.setattr(ShopRun, "execute", bug)
     with capture_logs() as logs:
         async with served(module_store, run_shops=True) as api:
             world = await api.merchant()

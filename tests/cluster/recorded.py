@@ -25,7 +25,7 @@ from zaiko_core.storage import batching, jobs, schema
 from zaiko_core.storage.batching import QueuedItem, Settled
 from zaiko_core.storage.transactions import Transactions
 from zaiko_core.storage.uow import StorageUnitOfWork
-from zaiko_core.sync import cycle
+from zaiko_core.sync import shop_run
 from zaiko_core.sync.scheduler import Scheduler
 from zaiko_sdk import ConnectorType
 
@@ -41,7 +41,7 @@ def record() -> None:
         Transactions.begin,
         batching.apply_commands,
         Scheduler._run_claimed,
-        cycle.policy_of,
+        shop_run.policy_of,
     )
 
     @contextlib.contextmanager
@@ -68,7 +68,7 @@ def record() -> None:
     Transactions.begin = begun  # type: ignore[method-assign]
     batching.apply_commands = applied
     Scheduler._run_claimed = running  # type: ignore[method-assign]
-    cycle.policy_of = prompt
+    shop_run.policy_of = prompt
 
 
 def unfenced() -> None:

@@ -439,7 +439,7 @@ def test_serve_drains_on_sigterm_and_a_watch_goes_on_with_the_next_process(
         until(lambda: "physical 5" in seen.read_text())
         assert "the server is stopping" in seen.read_text()
         watch.send_signal(signal.SIGINT)
-        assert watch.wait(timeout=30) in (0, 130)
+        assert watch.wait(timeout=60) in (0, 130)
     finally:
         for process in filter(None, (server, watch)):
             process.kill()

@@ -85,7 +85,7 @@ class Stage:
             ) as client:
                 yield DemoShops(client, [self.shop], DemoScreen(plain=True))
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=60) == 0
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def server(sqlite_url: str) -> Iterator[Server]:
 
 def scrape(server: Server) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Every sample, by name and labels."""
-    text = httpx.get(f"http://{server.metrics}/metrics", timeout=5).text
+    text = httpx.get(f"http://{server.metrics}/metrics", timeout=60).text
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -73,7 +73,9 @@ def test_runs_pushes_calls_and_notifications_are_counted(
         zaiko("link", "bulk", "mall", "--enable-sync")
         until(lambda: simulator.stock()["TEA"] == 10)
         httpx.post(
-            f"http://{server.webhooks}/webhooks/merchants/acme/shops/mall", content=b"{}", timeout=5
+            f"http://{server.webhooks}/webhooks/merchants/acme/shops/mall",
+            content=b"{}",
+            timeout=60,
         )
         pushed = ("zaiko_pushes_total", (("connector", "shopify"), ("outcome", "confirmed")))
         samples = until(lambda: (found := scrape(server)).get(pushed) and found)

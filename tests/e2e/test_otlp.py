@@ -78,7 +78,7 @@ def serving(folder: Path, *options: str, **variables: str) -> Iterator[str]:
             assert process.poll() is None, (folder / "log").read_text()
             yield port.read_text()
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             process.wait()

@@ -69,7 +69,7 @@ def test_they_share_a_port_and_one_that_is_killed_is_started_again(
             request = merchant_service_pb2.CreateMerchantRequest(
                 merchant_id="acme", merchant={"display_name": "A"}
             )
-            stub.CreateMerchant(request, timeout=10)
+            stub.CreateMerchant(request, timeout=60)
 
         victim = min(first)
         os.kill(victim, signal.SIGKILL)

@@ -48,7 +48,7 @@ def test_a_command_that_waits_for_an_operation_outlives_a_restart_of_the_server(
         while "REFRESH_LISTINGS" not in said(begun(tmp_path, address, "operations", "list")):
             time.sleep(0.2)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(timeout=30) == 0
+        assert first.wait(timeout=60) == 0
 
         processes.start("second", serve)
         assert "1 listings were read" in said(waiting)

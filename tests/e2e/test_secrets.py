@@ -378,7 +378,7 @@ def serving(folder: Path) -> Iterator[str]:
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

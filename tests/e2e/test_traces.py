@@ -270,8 +270,8 @@ def test_a_notification_is_a_cause_like_a_call(stage: Stage) -> None:
     simulator = stage.platform.simulator
     headers, body = simulator.notification(simulator.place_order({TEA: 2}))
     where = f"http://{stage.server.webhooks}/webhooks/merchants/acme/shops/mall"
-    httpx.post(where, headers={**headers, "traceparent": CLIENTS}, content=body, timeout=5)
-    httpx.post(where, content=b"{}", timeout=5)
+    httpx.post(where, headers={**headers, "traceparent": CLIENTS}, content=body, timeout=60)
+    httpx.post(where, content=b"{}", timeout=60)
     proven, refused = until(lambda: (found := stage.named(NOTIFICATION))[1:] and found)
 
     assert proven.attributes["http.response.status_code"] == 200

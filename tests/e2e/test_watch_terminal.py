@@ -64,7 +64,7 @@ class Terminal:
     def close(self) -> int:
         self.process.send_signal(signal.SIGINT)
         try:
-            code = self.process.wait(timeout=30)
+            code = self.process.wait(timeout=60)
         finally:
             self.process.kill()
         self._reader.join(timeout=5)
@@ -173,7 +173,7 @@ def test_a_pipe_gets_a_line_per_change_without_codes_for_terminals(
         )
     finally:
         watch.send_signal(signal.SIGINT)
-        assert watch.wait(timeout=30) in (0, 130)
+        assert watch.wait(timeout=60) in (0, 130)
     assert "\x1b" not in seen.read_text()
     assert all(
         re.match(r"\d\d:\d\d:\d\d\.\d{3}  r\d+  (shop|link|run|gone) ", line)

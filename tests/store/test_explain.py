@@ -17,7 +17,7 @@ from support.stores import PostgreSQL
 from support.world import MERCHANT, World, order
 from zaiko_core.app import explain, stock
 from zaiko_core.app.explain import Explained
-from zaiko_core.app.sync import Outcome
+from zaiko_core.app.sync import SendOutcome
 from zaiko_core.domain.errors import NotFound, RevisionCompacted, RevisionInFuture
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.push import PushOutcome, Term, total
@@ -188,7 +188,7 @@ def test_a_push_is_recorded_before_it_is_sent_and_after_its_outcome(world: World
 
     prepared = pusher.prepare("a", shown={"tea": 4})
     before = pusher.sent("a", "tea")
-    pusher.settle("a", prepared, Outcome(applied=True))
+    pusher.settle("a", prepared, SendOutcome(applied=True))
     after = pusher.sent("a", "tea")
 
     assert before is not None
@@ -209,13 +209,13 @@ def test_a_push_is_recorded_before_it_is_sent_and_after_its_outcome(world: World
 @pytest.mark.parametrize(
     ("outcome", "recorded"),
     [
-        (Outcome(stale=True), PushOutcome.STALE),
-        (Outcome(unknown=True), PushOutcome.UNKNOWN),
-        (Outcome(unsent=True), PushOutcome.UNSENT),
+        (SendOutcome(stale=True), PushOutcome.STALE),
+        (SendOutcome(unknown=True), PushOutcome.UNKNOWN),
+        (SendOutcome(unsent=True), PushOutcome.UNSENT),
     ],
 )
 def test_each_outcome_is_recorded_and_only_an_acknowledged_push_counts_as_shown(
-    world: World, outcome: Outcome, recorded: PushOutcome
+    world: World, outcome: SendOutcome, recorded: PushOutcome
 ) -> None:
     world.link("a", "tea")
     world.receive("tea", 10)
@@ -233,7 +233,7 @@ def test_a_reading_settles_a_push_whose_answer_was_lost(world: World) -> None:
     world.link("a", "tea")
     world.receive("tea", 10)
     pusher = Pusher(world)
-    pusher.push("a", Outcome(unknown=True))
+    pusher.push("a", SendOutcome(unknown=True))
     lost = pusher.sent("a", "tea")
 
     pusher.push("a", shown={"tea": 10})

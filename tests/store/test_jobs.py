@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 from support.world import MERCHANT, World
-from zaiko_core.app import sync
+from zaiko_core.app import runs
 from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Jobs
-from zaiko_core.sync.run import Run
+from zaiko_core.sync.leased_run import LeasedRun
 
 LEASE = 5_000_000
 
@@ -104,7 +104,7 @@ def test_a_dead_owner_loses_its_lease_and_the_next_token_is_larger(world: World)
     with pytest.raises(LeaseLost):
         world.db.write_sync(
             MERCHANT,
-            lambda uow: sync.begin_run(uow, Run(world.db, dead, "run").record, unended=False),
+            lambda uow: runs.begin_run(uow, LeasedRun(world.db, dead, "run").record, unended=False),
         )
     finish(world, dead)
     world.db.write_sync(MERCHANT, lambda uow: uow.hold_lease("a", taken_over.token))
@@ -183,7 +183,7 @@ def test_a_shop_that_backs_off_keeps_its_time_however_much_changes(world: World)
 def test_a_person_may_ask_for_a_run_of_a_shop_that_backs_off(world: World) -> None:
     for item in claim(world):
         finish(world, item, next_in=60_000_000, attempt=3)
-    world.db.write_sync(MERCHANT, lambda uow: sync.sync_now(uow, shops=["a"]))
+    world.db.write_sync(MERCHANT, lambda uow: runs.sync_now(uow, shops=["a"]))
     assert [item.shop for item in claim(world)] == ["a"]
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from support.stores import PostgreSQL
 from support.world import World, order
-from zaiko_core.domain.demand import OrderRecord, OrderState
+from zaiko_core.domain.demand import DemandState, OrderRecord
 from zaiko_core.domain.errors import DemandExceeded, InsufficientStock
 from zaiko_core.storage.engine import Database
 
@@ -93,10 +93,10 @@ class Journal(RuleBasedStateMachine):
         tea=st.integers(0, 4),
         pot=st.integers(0, 4),
         done=st.integers(0, 4),
-        state=st.sampled_from(OrderState),
+        state=st.sampled_from(DemandState),
     )
     def reading(
-        self, shop: str, name: str, tea: int, pot: int, done: int, state: OrderState
+        self, shop: str, name: str, tea: int, pot: int, done: int, state: DemandState
     ) -> None:
         self.clock += 1
         units = {"tea": tea, "pot": pot}
@@ -121,13 +121,13 @@ class Journal(RuleBasedStateMachine):
         self.account(shop, reading)
 
     def account(self, shop: str, reading: OrderRecord) -> None:
-        gone = reading.state in (OrderState.CANCELLED, OrderState.DELETED)
+        gone = reading.state in (DemandState.CANCELLED, DemandState.DELETED)
         for line in reading.lines:
             if (shop, line.sku) in self.linked:
                 model = self.demand(shop, reading.order, line.sku)
                 model.wanted = 0 if gone else line.wanted
                 model.fulfilled = (
-                    model.wanted if reading.state is OrderState.SHIPPED else line.fulfilled
+                    model.wanted if reading.state is DemandState.SHIPPED else line.fulfilled
                 )
 
     @rule(shop=SHOP, product=PRODUCT)

@@ -12,8 +12,8 @@ from support.pushing import Pusher
 from support.world import MERCHANT, World, can_sync, order
 from zaiko_core.app import links, orders
 from zaiko_core.app.records import OversellRecord, Page
-from zaiko_core.app.sync import Outcome
-from zaiko_core.domain.demand import OrderRecord, OrderState
+from zaiko_core.app.sync import SendOutcome
+from zaiko_core.domain.demand import DemandState, OrderRecord
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.oversell import OversellCause, Setting
 from zaiko_core.domain.problem import Problem
@@ -182,7 +182,7 @@ def test_a_number_that_the_platform_refuses_asks_for_the_listing_to_be_repaired(
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
     world.ingest("a", placed(clock, "1", 3))
-    pusher.push("b", Outcome(problem=Problem("ITEM_REFUSED", "not now")))
+    pusher.push("b", SendOutcome(problem=Problem("ITEM_REFUSED", "not now")))
     world.ingest("b", placed(clock, "7", 2))
 
     found = only(world)
@@ -242,7 +242,7 @@ def test_an_order_that_was_missing_in_the_shop_before_it_was_read_is_no_back_ord
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
     world.adjust("tea", counted=4)
-    pusher.push("b", Outcome(stale=True))
+    pusher.push("b", SendOutcome(stale=True))
     pusher.prepare("b", shown={"tea": 0})
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 3))
@@ -390,7 +390,7 @@ def test_a_cancelled_order_clears_too_and_the_next_oversell_is_a_new_one(
     world.ingest("b", placed(clock, "7", 2))
     clock.forward(1)
     world.ingest(
-        "b", placed(clock, "7", 2, ago=3, version=clock.micros, state=OrderState.CANCELLED)
+        "b", placed(clock, "7", 2, ago=3, version=clock.micros, state=DemandState.CANCELLED)
     )
     assert oversells(world, open_only=True) == []
 

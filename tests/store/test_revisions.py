@@ -17,7 +17,7 @@ def test_a_second_writer_of_a_merchant_waits_and_gets_the_next_revision(db: Data
 
     def slow(uow):
         inside.set()
-        go_on.wait(5)
+        go_on.wait(60)
         uow.changed(ChangeKind.STOCK, ["slow"])
         order.append("slow")
         return uow.revision
@@ -29,7 +29,7 @@ def test_a_second_writer_of_a_merchant_waits_and_gets_the_next_revision(db: Data
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(db.write_sync, MERCHANT, slow)
-        inside.wait(5)
+        inside.wait(60)
         before = world.db.read_sync(MERCHANT, lambda uow: uow.revision)
         second = pool.submit(db.write_sync, MERCHANT, quick)
         seen = world.db.read_sync(MERCHANT, lambda uow: uow.revision)

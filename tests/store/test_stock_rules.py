@@ -9,7 +9,7 @@ import pytest
 from support.world import MERCHANT, WAREHOUSE, World, order
 from zaiko_core.app import stock
 from zaiko_core.app.records import Page
-from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.errors import (
     CauseKeyReused,
     DemandExceeded,
@@ -46,7 +46,7 @@ def test_each_order_counts_once_before_allocation_after_it_and_after_shipping(wo
     world.bind("ship", "a", "1", "tea", 2)
     assert shown(world) == 8
     world.ingest(
-        "a", order("1", {"tea": 2}, version=2, fulfilled={"tea": 2}, state=OrderState.SHIPPED)
+        "a", order("1", {"tea": 2}, version=2, fulfilled={"tea": 2}, state=DemandState.SHIPPED)
     )
     assert shown(world) == 8
     balance = world.stock("tea").balance
@@ -190,9 +190,9 @@ def test_units_allocated_before_the_order_is_known_are_joined_when_it_comes(worl
     assert world.free("tea") == 8
 
 
-@pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.DELETED])
+@pytest.mark.parametrize("state", [DemandState.CANCELLED, DemandState.DELETED])
 def test_a_cancelled_or_deleted_order_releases_what_is_open(
-    world: World, state: OrderState
+    world: World, state: DemandState
 ) -> None:
     linked(world).receive("tea", 10)
     world.ingest("a", order("1", {"tea": 2}))
@@ -265,7 +265,7 @@ def test_lines_of_an_unlinked_listing_are_counted_when_it_is_linked_and_listed(
     world: World,
 ) -> None:
     world.receive("tea", 10)
-    world.ingest("a", order("1", {"tea": 2}), order("2", {"tea": 1}, state=OrderState.CANCELLED))
+    world.ingest("a", order("1", {"tea": 2}), order("2", {"tea": 1}, state=DemandState.CANCELLED))
     assert world.free("tea") == 10
 
     _, counted = world.link("a", "tea")

@@ -13,7 +13,7 @@ from support.world import MERCHANT, World, order
 from zaiko_core.app import orders, shops, suspects
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import Page
-from zaiko_core.domain.demand import Demand, OrderState
+from zaiko_core.domain.demand import Demand, DemandState
 from zaiko_core.domain.errors import OrderNotOpen
 from zaiko_core.domain.stock import MovementKind
 from zaiko_core.domain.suspicion import DAY, SuspectPolicy, Suspicion, release_time, suspicions
@@ -230,7 +230,7 @@ def test_a_person_releases_and_holds_and_is_not_overruled(shop: Shop) -> None:
 
 
 def test_what_has_no_open_units_can_be_neither_released_nor_held(shop: Shop) -> None:
-    shop.read("1", state=OrderState.CANCELLED)
+    shop.read("1", state=DemandState.CANCELLED)
     for verb in (shop.release, shop.hold):
         with pytest.raises(OrderNotOpen):
             verb("1")
@@ -300,7 +300,7 @@ def test_whatever_comes_in_whatever_order_the_journal_adds_up(shop: Shop, seed: 
         )
         if step == "read":
             state = chance.choice(
-                [OrderState.OPEN] * 6 + [OrderState.CANCELLED, OrderState.SHIPPED]
+                [DemandState.OPEN] * 6 + [DemandState.CANCELLED, DemandState.SHIPPED]
             )
             paid, archived = chance.choice([True, False, None]), chance.random() < 0.4
             shop.read(number, chance.randint(0, 4), paid=paid, archived=archived, state=state)
@@ -332,7 +332,7 @@ def _promised(shop: Shop, numbers: list[str]) -> int:
     total = 0
     for number in numbers:
         known = shop.world.order("a", number)
-        if known is None or known.released_at is not None or known.state is not OrderState.OPEN:
+        if known is None or known.released_at is not None or known.state is not DemandState.OPEN:
             continue
         found = shop.world.db.read_sync(
             MERCHANT, lambda uow, number=number: uow.demands.get("a", [number])

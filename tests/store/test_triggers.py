@@ -9,7 +9,7 @@ import pytest
 from store.test_jobs import advance, claim, finish
 from store.test_jobs import world as world
 from support.world import MERCHANT, World
-from zaiko_core.app import shops, sync, webhooks
+from zaiko_core.app import runs, shops, webhooks
 from zaiko_core.app.records import Trigger
 
 LEASE = 5_000_000
@@ -21,7 +21,7 @@ def ask(world: World, *triggers: Trigger) -> None:
     asking = {
         Trigger.CHANGE: lambda uow: uow.trigger(["a"]),
         Trigger.WEBHOOK: lambda uow: webhooks.receive(uow, "a", world.cause(), reread=False),
-        Trigger.REQUEST: lambda uow: sync.sync_now(uow, shops=["a"]),
+        Trigger.REQUEST: lambda uow: runs.sync_now(uow, shops=["a"]),
     }
     for trigger in triggers:
         world.db.write_sync(MERCHANT, asking[trigger])

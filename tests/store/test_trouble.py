@@ -141,7 +141,7 @@ def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(
     world = World(Database(url)).begin()
     with world.db.engine.begin() as connection:
         connection.execute(text("INSERT INTO system (key, value) VALUES ('a', '0'), ('b', '0')"))
-    meet = threading.Barrier(2, timeout=10)
+    meet = threading.Barrier(2, timeout=60)
     tries: list[str] = []
 
     def cross(first: str, second: str) -> None:
@@ -150,7 +150,7 @@ def test_writers_that_would_wait_for_each_other_for_ever_are_both_done(
             with world.db.transactions.begin(writing=True) as connection:
                 _count_up(connection, first)
                 with contextlib.suppress(threading.BrokenBarrierError):
-                    meet.wait(timeout=1 if len(tries) > 2 else 10)
+                    meet.wait(timeout=1 if len(tries) > 2 else 60)
                 _count_up(connection, second)
 
         world.db.transactions.retrying(run)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import MetaData
-from zaiko_core.app import links, receiving, shops, stock, sync
+from zaiko_core.app import links, receiving, runs, shops, stock
 from zaiko_core.app.records import ListingRecord, ProductRecord
 from zaiko_core.bootstrap import Engine
 from zaiko_core.domain.ids import listing_id
@@ -140,7 +140,7 @@ class WideStorm(Storm):
                 lambda uow: shops.update(uow, replace(shops.get(uow, name), hold_drift=hold))
             )
         else:
-            self._write(lambda uow: sync.sync_now(uow, shops=[name]))
+            self._write(lambda uow: runs.sync_now(uow, shops=[name]))
 
     def _write(self, work: Any) -> None:
         self.world.db.write_sync(MERCHANT, work)

@@ -8,7 +8,7 @@ from itertools import count
 
 from zaiko_core.app import sync
 from zaiko_core.app.records import PushRecord
-from zaiko_core.app.sync import Outcome, PlanRequest, PushPlan
+from zaiko_core.app.sync import PlanRequest, PushPlan, SendOutcome
 from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.ids import listing_id
@@ -16,7 +16,7 @@ from zaiko_core.storage.jobs import job_door
 
 from support.world import MERCHANT, World
 
-APPLIED = Outcome(applied=True)
+APPLIED = SendOutcome(applied=True)
 POLICY = Policy(WriteMode.COMPARE_AND_SET, maximum=1_000, visibility=30_000_000)
 
 
@@ -35,7 +35,7 @@ class Pusher:
     def push(
         self,
         shop: str,
-        outcome: Outcome = APPLIED,
+        outcome: SendOutcome = APPLIED,
         *,
         shown: dict[str, int] | None = None,
         policy: Policy = POLICY,
@@ -63,7 +63,7 @@ class Pusher:
         return self.world.db.write_sync(MERCHANT, work)
 
     def settle(
-        self, shop: str, prepared: PushPlan, outcome: Outcome, *, policy: Policy = POLICY
+        self, shop: str, prepared: PushPlan, outcome: SendOutcome, *, policy: Policy = POLICY
     ) -> None:
         results = [(write, outcome) for write in prepared.writes]
         token = self._tokens[shop]

@@ -77,7 +77,7 @@ class AnotherServer:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._serving.result()
         self._do(self._engine.stop(grace=0.1))
-        self._thread.submit(self._loop.close).result()
+        self._thread.submit(_close, self._loop).result()
         self._thread.shutdown()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
@@ -163,7 +163,9 @@ class ServedShops:
             server.close()
 
     def restart(self) -> None:
-        """Replace a killed process by a new one, once its leases have run out."""
+        """Replace a killed process by a new one, once its leases have run out. Its connections are
+        closed, as the system does for a process that is gone."""
+        self.loop.run_until_complete(self.engine.connectors.aclose())
         self.engine.db.close()
         self.engine = self.new_engine()
         self.world.db = self.engine.db
@@ -281,4 +283,20 @@ class ServedShops:
 
     def _end(self) -> None:
         self.loop.run_until_complete(self.engine.stop(grace=0.1))
-        self.loop.close()
+        _close(self.loop)
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """End what still runs on a loop, and close it: nothing is left for the garbage collector, which
+    would warn in the middle of another test."""
+
+    async def end_tasks() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    loop.run_until_complete(end_tasks())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()

@@ -14,7 +14,7 @@ import structlog
 from cryptography.fernet import Fernet
 from zaiko_core.app.records import LinkState, ListingRecord, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
-from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.sync.translation import micros
@@ -157,7 +157,7 @@ class Simulation:
             stored = known_orders.get(order)
             known = (
                 sum(line.wanted for line in stored.lines)
-                if stored and stored.state is not OrderState.CANCELLED
+                if stored and stored.state is not DemandState.CANCELLED
                 else 0
             )
             lines = placed.order.lines if placed.order.state != "CANCELLED" else ()

@@ -16,7 +16,7 @@ from zaiko_core.app.records import (
     StockRecord,
     WarehouseRecord,
 )
-from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import DemandRef
@@ -145,14 +145,14 @@ def order(
     read_at: int = 0,
     cancelled: Mapping[str, int] | None = None,
     fulfilled: Mapping[str, int] | None = None,
-    state: OrderState = OrderState.OPEN,
+    state: DemandState = DemandState.OPEN,
     archived: bool = False,
     state_known: bool = True,
 ) -> OrderRecord:
     """Return one reading of an order, with a line per listing. `version` counts the shop's
     changes."""
     lines = tuple(
-        Line(
+        DemandLine(
             line=f"{number}-{name}",
             listing=listing_id(name),
             ordered=count,

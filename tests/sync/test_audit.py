@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from support.simulation import VISIBILITY, Simulation
 from support.world import MERCHANT
-from zaiko_core.app import audit, shops, sync
+from zaiko_core.app import audit, runs, shops
 from zaiko_core.app.records import (
     DriftRecord,
     LinkState,
@@ -164,7 +164,7 @@ def test_a_shop_that_holds_differences_waits_for_a_person_and_goes_on_when_asked
     assert [record.held for record in drifts(calm)] == [True]
 
     calm.world.db.write_sync(
-        MERCHANT, lambda uow: sync.sync_now(uow, link=("adjust", listing_id("tea")))
+        MERCHANT, lambda uow: runs.sync_now(uow, link=("adjust", listing_id("tea")))
     )
     calm.settle(turns=1)
     assert (calm.shops["adjust"].stock["tea"], calm.world.link_of("adjust", "tea").state) == (

@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 from support.world import MERCHANT, World
 from zaiko.v1 import sync_run_pb2, sync_service_pb2
-from zaiko_core.app import sync
+from zaiko_core.app import runs
 from zaiko_core.app.records import LinkState, ListingRecord, Page, RunRecord, RunState, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.ids import listing_id
@@ -209,7 +209,7 @@ async def test_what_a_cancelled_run_left_is_done_by_the_next_one(store_url: str)
         await _noticed(side)
         side.platform.answer.set()
         await side.until(lambda run: run.ended_at is not None)
-        await side.runner.db.write(MERCHANT, lambda uow: sync.sync_now(uow, shops=[SHOP]))
+        await side.runner.db.write(MERCHANT, lambda uow: runs.sync_now(uow, shops=[SHOP]))
         after = await side.until(lambda run: run.run != cancelled.run and run.ended_at is not None)
 
     assert (after.state, after.trigger) == (RunState.SUCCEEDED, "REQUEST")
@@ -242,7 +242,7 @@ async def test_a_run_that_has_ended_otherwise_cannot_be_cancelled_and_a_cancelle
         side.platform.answer.set()
         await side.until(lambda run: run.ended_at is not None)
         again = await side.cancel(first.run)
-        await side.runner.db.write(MERCHANT, lambda uow: sync.sync_now(uow, shops=[SHOP]))
+        await side.runner.db.write(MERCHANT, lambda uow: runs.sync_now(uow, shops=[SHOP]))
         second = await side.until(lambda run: run.run != first.run and run.ended_at is not None)
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await side.cancel(second.run)

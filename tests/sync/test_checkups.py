@@ -1,4 +1,4 @@
-"""Credentials are looked at once a day, behind a run; their end is shown, and told before it
+"""Credentials are looked at once a day, behind a run; their end is shown, and announced before it
 comes."""
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Checked(Simulation):
     """One shop's key ends at a time; how often it was looked at is counted."""
 
     def __init__(self, url: str) -> None:
-        self.recorder, self.looks, self.down, self.overtaken = Recorder(), 0, False, False
+        self.recorder, self.looks, self.down, self.superseded = Recorder(), 0, False, False
         super().__init__(url, 0)
         self.chaos = 0
         self.begin(units=10)
@@ -50,7 +50,7 @@ class Checked(Simulation):
             self.looks += 1
             if self.down:
                 raise PlatformDown("not now")
-            if self.overtaken:
+            if self.superseded:
                 self.world.db.write_sync(MERCHANT, self._take_over)
         super().interfere(name, moment, operation)
 
@@ -71,14 +71,14 @@ class Checked(Simulation):
         return at
 
     def days(self, count: float) -> None:
-        """Time passes; the shop runs as ever."""
+        """Time passes; the shop runs as always."""
         for _ in range(int(count * 4)):
             self.clock.advance(DAY / 4)
             self.run_due()
 
-    def told(self) -> list[Any]:
+    def observed(self) -> list[Any]:
         self.engine._observers.close(grace=10)
-        self.engine._observers._lanes.clear()
+        self.engine._observers._queues.clear()
         events, self.recorder.events = self.recorder.events, []
         return [event.days for event in events]
 
@@ -115,7 +115,7 @@ def test_each_step_before_the_end_is_told_once(simulation: Checked) -> None:
     simulation.days(17)
 
     # At 30 and 14 days the first look after it tells; the end itself is 0.
-    assert simulation.told() == [30, 14, 7, 3, 1, 0]
+    assert simulation.observed() == [30, 14, 7, 3, 1, 0]
 
 
 def test_the_end_is_shown_on_the_shop_and_watchers_hear_of_it(simulation: Checked) -> None:
@@ -169,10 +169,10 @@ def test_a_run_that_lost_its_lease_while_it_looked_writes_nothing_of_it(
     simulation: Checked,
 ) -> None:
     before = simulation.shop.checked_at
-    simulation.overtaken = True
+    simulation.superseded = True
     simulation.ends_in(10)
     simulation.days(1.25)
 
     assert simulation.looks > 1
     assert simulation.shop.checked_at == before
-    assert simulation.told() == []
+    assert simulation.observed() == []

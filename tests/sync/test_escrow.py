@@ -32,26 +32,26 @@ class Scarce(Simulation):
         self.world.db.write_sync(MERCHANT, lambda uow: stock.set_escrow(uow, "tea", ALWAYS))
         self.settle(turns=3)
         self.calm, self.watching = False, True
-        self.look()
+        self.measure()
 
     def interfere(self, name: str, moment: str, operation: str) -> None:
-        self.look()
+        self.measure()
         if name == self.down:
             raise PlatformDown("closed for inventory")
         try:
             super().interfere(name, moment, operation)
         finally:
-            self.look()
+            self.measure()
 
     def shop_event(self, name: str) -> None:
         super().shop_event(name)
-        self.look()
+        self.measure()
 
     def really_free(self) -> int:
         """By what shops and warehouse know, seen by the engine or not."""
         return self.received - self.ordered_units()
 
-    def look(self) -> None:
+    def measure(self) -> None:
         if self.watching:
             shown = sum(shop.stock["tea"] for shop in self.shops.values())
             self.excess = max(self.excess, shown - self.really_free())

@@ -1,5 +1,5 @@
-"""Plugins beside a real engine: what they are told, what they may change, and that syncing never
-waits for them."""
+"""Plugins beside a real engine: which facts they receive, what they may change, and that syncing
+never waits for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHOP = "compare-and-set"
 
 
 class Recorder:
-    """An observer that keeps what it is told."""
+    """An observer that keeps the facts that it receives."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -85,10 +85,10 @@ class Hooked(Simulation):
         engine.registry._manager = hooked._manager
         return engine
 
-    def told(self, recorder: Recorder) -> list[Any]:
-        """What was told when everything queued has been."""
+    def observed(self, recorder: Recorder) -> list[Any]:
+        """What was observed when everything queued has been."""
         self.engine._observers.close(grace=10)
-        self.engine._observers._lanes.clear()
+        self.engine._observers._queues.clear()
         events, recorder.events = recorder.events, []
         return events
 
@@ -104,12 +104,12 @@ def test_a_run_is_told_when_it_is_stored(sqlite_url: str) -> None:
     recorder = Recorder()
     simulation = peaceful(sqlite_url, recorder=recorder)
     try:
-        simulation.told(recorder)
+        simulation.observed(recorder)
         simulation.world.receive("tea", 5)
         simulation.clock.advance(1)
         simulation.run_due()
 
-        runs = [event for event in simulation.told(recorder) if event.shop.endswith(SHOP)]
+        runs = [event for event in simulation.observed(recorder) if event.shop.endswith(SHOP)]
         assert [(run.shop, run.connector, run.state, run.pushed, run.trouble) for run in runs] == [
             (f"merchants/{MERCHANT}/shops/{SHOP}", f"fake-{SHOP}", "SUCCEEDED", 1, None)
         ]
@@ -126,7 +126,7 @@ def test_a_shop_that_waits_for_a_person_is_told_once_and_again_when_it_goes_on(
     recorder, trouble = Recorder(), [CredentialsRejected("the key has expired")]
     simulation = peaceful(sqlite_url, recorder=recorder)
     try:
-        simulation.told(recorder)
+        simulation.observed(recorder)
         quiet = simulation.interfere
 
         def refuse(name: str, moment: str, operation: str) -> None:
@@ -138,7 +138,7 @@ def test_a_shop_that_waits_for_a_person_is_told_once_and_again_when_it_goes_on(
         for _ in range(3):
             simulation.clock.advance(4400)
             simulation.run_due()
-        events = [event for event in simulation.told(recorder) if event.shop.endswith(SHOP)]
+        events = [event for event in simulation.observed(recorder) if event.shop.endswith(SHOP)]
         assert [run.state for run in events if isinstance(run, RunFinished)] == ["FAILED"] * 3
         held = [event for event in events if isinstance(event, ShopHeld)]
         assert [(event.trouble.reason, event.trouble.owner) for event in held] == [
@@ -149,7 +149,7 @@ def test_a_shop_that_waits_for_a_person_is_told_once_and_again_when_it_goes_on(
         trouble.clear()
         simulation.clock.advance(4400)
         simulation.run_due()
-        events = simulation.told(recorder)
+        events = simulation.observed(recorder)
         assert [event.reason for event in events if isinstance(event, ShopResumed)] == [
             "CREDENTIALS_REJECTED"
         ]
@@ -162,7 +162,7 @@ def test_trouble_that_passes_by_itself_holds_no_shop(sqlite_url: str) -> None:
     recorder = Recorder()
     simulation = peaceful(sqlite_url, recorder=recorder)
     try:
-        simulation.told(recorder)
+        simulation.observed(recorder)
 
         def down(name: str, moment: str, operation: str) -> None:
             raise PlatformDown("maintenance")
@@ -170,7 +170,7 @@ def test_trouble_that_passes_by_itself_holds_no_shop(sqlite_url: str) -> None:
         simulation.interfere = down  # type: ignore[method-assign]
         simulation.clock.advance(4400)
         simulation.run_due()
-        assert {type(event) for event in simulation.told(recorder)} == {RunFinished}
+        assert {type(event) for event in simulation.observed(recorder)} == {RunFinished}
     finally:
         simulation.close()
 
@@ -201,9 +201,9 @@ def test_a_rule_that_changed_holds_after_sync_now(sqlite_url: str) -> None:
     simulation = peaceful(sqlite_url, cut=Adjusting(lambda view: limit[0]))
     try:
         limit[0] = 0
-        from zaiko_core.app import sync
+        from zaiko_core.app import runs
 
-        simulation.world.db.write_sync(MERCHANT, lambda uow: sync.sync_now(uow, shops=[SHOP]))
+        simulation.world.db.write_sync(MERCHANT, lambda uow: runs.sync_now(uow, shops=[SHOP]))
         simulation.clock.advance(1)
         simulation.run_due()
         assert simulation.shops[SHOP].stock["tea"] == 0

@@ -1,4 +1,4 @@
-"""A run is written down when it does something (ADR 0025)."""
+"""A run is written down when it does something (ADR 0005)."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 from support.simulation import Simulation
 from support.world import MERCHANT
-from zaiko_core.app import sync
 from zaiko_core.app.records import (
     JobClaim,
     ListingRecord,
     Page,
     RunRecord,
+    RunResult,
     RunState,
     ShopRecord,
     Trigger,
 )
-from zaiko_core.app.sync import RunEnd
+from zaiko_core.app.runs import begin_run
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage.jobs import job_door
 from zaiko_core.storage.sql import observed
-from zaiko_core.sync.run import Run
+from zaiko_core.sync.leased_run import LeasedRun
 from zaiko_sdk import PlatformDown
 
 SHOP = "compare-and-set"
@@ -151,11 +151,9 @@ def test_a_run_that_fails_is_written_down_and_so_is_the_one_that_ends_the_troubl
 
 
 def test_what_changes_during_an_idle_run_leads_to_another(resting: Simulation) -> None:
-    run = Run(resting.engine.db, claim(resting), "idle")
+    run = LeasedRun(resting.engine.db, claim(resting), "idle")
     resting.world.receive("tea", 2)
-    assert (
-        resting.loop.run_until_complete(run.end(RunEnd(RunState.SUCCEEDED, by_turn=True))) is False
-    )
+    assert resting.loop.run_until_complete(run.end(RunResult(RunState.SUCCEEDED))) is False
     resting.run_due()
     assert resting.shops[SHOP].stock["tea"] == 7
 
@@ -169,13 +167,13 @@ def test_a_run_takes_account_of_the_change_that_it_begins_with(resting: Simulati
 
 
 def test_a_shop_that_was_lost_meanwhile_is_not_given_back(resting: Simulation) -> None:
-    lost = Run(resting.engine.db, claim(resting), "lost")
+    lost = LeasedRun(resting.engine.db, claim(resting), "lost")
     resting.clock.advance(6)
     held, before, known = claim(resting), shop(resting), runs(resting)
     assert held.trigger is Trigger.RECOVERY
     for end in (
-        RunEnd(RunState.SUCCEEDED, by_turn=True),
-        RunEnd(RunState.FAILED, next_in=1, attempt=1),
+        RunResult(RunState.SUCCEEDED),
+        RunResult(RunState.FAILED, retry_in=1, attempt=1),
     ):
         with pytest.raises(LeaseLost):
             resting.loop.run_until_complete(lost.end(end))
@@ -183,12 +181,12 @@ def test_a_shop_that_was_lost_meanwhile_is_not_given_back(resting: Simulation) -
         resting.loop.run_until_complete(lost.begin())
     assert (shop(resting), runs(resting)) == (before, known)
     resting.loop.run_until_complete(
-        Run(resting.engine.db, held, "held").end(RunEnd(RunState.SUCCEEDED, by_turn=True))
+        LeasedRun(resting.engine.db, held, "held").end(RunResult(RunState.SUCCEEDED))
     )
 
 
 def test_a_run_whose_process_died_is_abandoned_by_the_next_one(resting: Simulation) -> None:
-    dead = Run(resting.engine.db, claim(resting), "0-dead")
+    dead = LeasedRun(resting.engine.db, claim(resting), "0-dead")
     resting.loop.run_until_complete(dead.begin())
     resting.clock.advance(6)
     resting.run_due()
@@ -207,10 +205,10 @@ def test_a_killed_run_that_had_written_nothing_leaves_nothing_behind(resting: Si
 
 
 def test_beginning_twice_changes_nothing(resting: Simulation) -> None:
-    run = Run(resting.engine.db, claim(resting), "twice")
+    run = LeasedRun(resting.engine.db, claim(resting), "twice")
     resting.loop.run_until_complete(run.begin())
     known = runs(resting)
-    resting.world.db.write_sync(MERCHANT, lambda uow: sync.begin_run(uow, run.record, unended=True))
+    resting.world.db.write_sync(MERCHANT, lambda uow: begin_run(uow, run.record, unended=True))
     assert [replace(item, revision=0) for item in runs(resting)] == [
         replace(item, revision=0) for item in known
     ]

@@ -23,8 +23,8 @@ TEA = listing_id("tea")
 
 
 class Stage:
-    """One shop that keeps 5 of `tea` by itself and takes the receipts; nothing goes wrong unless it
-    is asked to."""
+    """One shop that keeps 5 of `tea` without being asked and takes the receipts; nothing goes wrong
+    unless it is asked to."""
 
     def __init__(self, url: str, shop: str, *, seed: int = 1, chaos: float = 0.0) -> None:
         self.simulation = Simulation(url, seed, chaos=chaos)

@@ -25,8 +25,8 @@ from zaiko_server.watch.resume_tokens import ResumeTokens
 
 
 class Installation:
-    """A server's engine with its database file and its witness, on virtual time; three shops that
-    sell `tea`."""
+    """A server's engine with its database file and its high-water mark, on virtual time; three
+    shops that sell `tea`."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -47,7 +47,7 @@ class Installation:
 
     def start(self) -> None:
         engine = self.simulation.new_engine()
-        engine.config = replace(engine.config, witness=self.folder / "zaiko.seen")
+        engine.config = replace(engine.config, high_water_mark=self.folder / "zaiko.seen")
         self.simulation.engine, self.simulation.world = (
             engine,
             World(engine.db, causes=self.world.causes),
@@ -112,12 +112,13 @@ def test_an_older_database_writes_to_no_shop_until_a_person_lets_it(
     assert set(installed.shown().values()) == {8}, "30 of the back-up would have been offered"
     assert all(not shop.applied for shop in installed.simulation.shops.values())
 
-    # What would change can be seen: the sale came back by itself, the loss on the shelf did not.
+    # What would change can be seen: the sale came back without a report, the loss on the shelf did
+    # not.
     assert {installed.world.link_of(name, "tea").target for name in installed.simulation.shops} == {
         28
     }
 
-    # The warehouse's fact is told again, then a person lets each shop go on.
+    # The warehouse's fact is reported again, then a person lets each shop go on.
     installed.world.adjust("tea", delta=-20)
     for name in installed.simulation.shops:
         installed.world.db.write_sync(
@@ -168,7 +169,7 @@ def test_who_dies_while_it_is_prepared_begins_it_again(
         raise KeyboardInterrupt
 
     engine = installed.simulation.new_engine()
-    engine.config = replace(engine.config, witness=installed.folder / "zaiko.seen")
+    engine.config = replace(engine.config, high_water_mark=installed.folder / "zaiko.seen")
     monkeypatch.setattr(SystemRows, "new_epoch", dies)
     with pytest.raises(KeyboardInterrupt):
         installed.simulation.loop.run_until_complete(engine.start())
@@ -184,12 +185,12 @@ def test_who_dies_while_it_is_prepared_begins_it_again(
 def test_a_database_that_is_restored_under_a_running_server_ends_it(
     installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zaiko_core.sync.restore_detector._LOOK", 0.02)
+    monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     installed.start()
-    witness = HighWaterMarkFile(installed.folder / "zaiko.seen")
+    mark_file = HighWaterMarkFile(installed.folder / "zaiko.seen")
     assert not installed.engine.replaced.is_set()
-    witness.write(HighWaterMark(installed.engine.epoch, 10**9))
+    mark_file.write(HighWaterMark(installed.engine.epoch, 10**9))
 
     installed.simulation.loop.run_until_complete(
         asyncio.wait_for(installed.engine.replaced.wait(), 60)
@@ -210,7 +211,7 @@ def test_a_server_without_a_witness_ends_as_well_when_another_has_prepared_the_d
 ) -> None:
     """Its key comes from the environment, so there is no place for a file. Its resume tokens would
     be of an epoch that has gone."""
-    monkeypatch.setattr("zaiko_core.sync.restore_detector._LOOK", 0.02)
+    monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
     installed.stop()
     engine = installed.simulation.engine = installed.simulation.new_engine()
     installed.simulation.loop.run_until_complete(engine.start())

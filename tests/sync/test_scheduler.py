@@ -1,4 +1,4 @@
-"""The scheduler looks when a commit has said that something is due (ADR 0030). It polls once an
+"""The scheduler looks when a commit has said that something is due (ADR 0005). It polls once an
 hour here."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from support.world import MERCHANT, World, can_sync
-from zaiko_core.app import operations, shops, sync
+from zaiko_core.app import operations, runs, shops
 from zaiko_core.app.records import ListingRecord, OperationState, Page, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.ids import listing_id
@@ -111,7 +111,7 @@ async def test_a_shop_runs_again_at_the_time_that_its_last_run_has_found(store_u
     async with stage(store_url, interval=200_000) as side:
         await side.receive(5)
         await until(lambda: side.shown == [5, 5, 5])
-        # Nobody tells of this one; only fetching finds it.
+        # No notification announces this order; only fetching finds it.
         side.platforms["two"].place({"tea": 1}, visible_after=0)
         await until(lambda: side.shown == [4, 4, 4])
 
@@ -181,7 +181,7 @@ def test_a_commit_says_when_something_is_due(commits: tuple[World, list[int | No
     assert of(
         lambda uow: operations.refresh_listings(uow, "a", drawn="x" * 12, can_sync=can_sync)
     ) == [0]
-    assert of(lambda uow: sync.sync_now(uow, shops=["a"])) == [0]
+    assert of(lambda uow: runs.sync_now(uow, shops=["a"])) == [0]
     assert of(lambda uow: shops.pause(uow, "a")) == [None]
     assert of(lambda uow: shops.resume(uow, "a")) == [0]
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 from support.simulation import Simulation
 from support.world import MERCHANT
-from zaiko_core.app import shops, stock
+from zaiko_core.app import shops, stock, sync
 from zaiko_core.app.records import LinkRecord, LinkState, Page
-from zaiko_core.sync.cycle import sync
 from zaiko_sdk import Timeout
 
 SHOPS = ("compare-and-set", "adjust", "set")

@@ -14,8 +14,8 @@ from zaiko_core.domain.addition import (
     Sale,
     Verdict,
     judge,
-    overtaken,
     settled_by_answer,
+    superseded,
 )
 from zaiko_core.domain.fence import WriteMode
 
@@ -101,8 +101,8 @@ def test_a_plain_number_on_a_reading_that_an_order_may_be_in_leaves_a_doubt() ->
     made = Attempt(base, 10, SENT_AT + 5 * S, SENT_AT + 6 * S)
     sold = [sale(1, BASE_AT + S)]
     assert judge(made, WriteMode.SET, read(15), sold) == Judgement(Verdict.APPLIED, 0, 1)
-    assert overtaken(base, sold)
-    assert not overtaken(base, [sale(1, BASE_AT - S)])
+    assert superseded(base, sold)
+    assert not superseded(base, [sale(1, BASE_AT - S)])
 
 
 def test_within_one_second_any_of_the_orders_may_have_been_first() -> None:

@@ -8,7 +8,7 @@ from zaiko_core.storage.address import address
 
 
 def _connects(url: str) -> dict[str, object]:
-    """What psycopg is told."""
+    """Return the arguments that psycopg receives."""
     return dict(PGDialect_psycopg().create_connect_args(address(url))[1])
 
 
@@ -33,10 +33,10 @@ def test_postgresql_is_spoken_to_by_psycopg(scheme: str) -> None:
 def test_several_hosts_are_written_as_in_libpq_or_as_parameters(
     url: str, hosts: str, ports: str | None
 ) -> None:
-    told = _connects(url)
+    observed = _connects(url)
 
-    assert (told["host"], str(told.get("port") or "").strip(",") or None) == (hosts, ports)
-    assert (told["user"], told["password"], told["dbname"]) == ("u", "p@w", "name")
+    assert (observed["host"], str(observed.get("port") or "").strip(",") or None) == (hosts, ports)
+    assert (observed["user"], observed["password"], observed["dbname"]) == ("u", "p@w", "name")
 
 
 def test_parameters_behind_several_hosts_are_kept() -> None:

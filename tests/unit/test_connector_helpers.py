@@ -9,11 +9,11 @@ import httpx
 import pytest
 from zaiko_sdk import (
     ContractBroken,
-    Fields,
     LooseFields,
     PageTrail,
     PlatformDown,
     Repeats,
+    ReplyFields,
     SettingsInvalid,
     Timeout,
     announced_wait,
@@ -116,7 +116,7 @@ def test_a_field_of_another_type_is_named_and_its_value_is_not_shown(
     reader: str, name: str
 ) -> None:
     with pytest.raises(ContractBroken, match=rf"order 5.*{name}"):
-        getattr(Fields("order 5", VALUES), reader)(name)
+        getattr(ReplyFields("order 5", VALUES), reader)(name)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_loose_fields_take_what_platforms_mix(reader: str, name: str, expected: 
 
 @pytest.mark.parametrize("name", ["null", "missing"])
 def test_null_and_a_missing_field_are_the_same_where_a_field_is_optional(name: str) -> None:
-    fields = Fields("order 5", VALUES)
+    fields = ReplyFields("order 5", VALUES)
 
     assert fields.text_or_empty(name) == ""
     assert fields.whole_or_none(name) is None
@@ -148,7 +148,7 @@ def test_null_and_a_missing_field_are_the_same_where_a_field_is_optional(name: s
 
 
 def test_inner_fields_carry_their_path() -> None:
-    fields = Fields("order 5", VALUES)
+    fields = ReplyFields("order 5", VALUES)
 
     assert [each.where for each in fields.each("list")] == ["order 5.list[0]"]
     assert [member.where for _, member in fields.members("map")] == ["order 5.map.x"]
@@ -158,7 +158,7 @@ def test_inner_fields_carry_their_path() -> None:
 @pytest.mark.parametrize("value", [None, [], "text", 5])
 def test_what_is_no_object_has_no_fields(value: object) -> None:
     with pytest.raises(ContractBroken, match="order 5 should be an object"):
-        Fields("order 5", value)
+        ReplyFields("order 5", value)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000])

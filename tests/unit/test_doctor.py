@@ -287,7 +287,7 @@ def test_a_file_that_is_missing_is_not_made(tmp_path: Path) -> None:
 def test_what_is_no_database_of_ours_is_told(tmp_path: Path) -> None:
     rubbish, empty = tmp_path / "rubbish.db", tmp_path / "empty.db"
     rubbish.write_bytes(b"no database at all " * 99)
-    empty.touch()
+    empty.write_bytes(b"")
     for path in (rubbish, empty):
         db = Database(f"sqlite:///{path}")
         assert levels(store.database(db)) == [("PROBLEM", "database")]
@@ -378,3 +378,12 @@ def test_the_worst_finding_is_the_exit_code() -> None:
 
 def test_a_key_is_what_fernet_says() -> None:
     assert len(Fernet.generate_key()) == 44, "as the remedy says"
+
+
+def test_a_machine_with_the_command_line_alone_needs_no_package_of_the_server() -> None:
+    alone = dict.fromkeys(("zaiko-cli", "zaiko-client", "grpcio", "protobuf"), "1.0")
+
+    assert levels(packages.versions((3, 11), alone)) == [("OK", "packages")]
+    [found, _] = packages.versions((3, 11), {"zaiko-cli": "1.0", "grpcio": "1", "protobuf": "1"})
+    assert found.message == "not installed: zaiko-client"
+    assert found.do.endswith("--force-reinstall zaiko-cli.")

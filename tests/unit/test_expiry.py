@@ -1,4 +1,4 @@
-"""Each step before the end of credentials is told once."""
+"""Each step before the end of credentials is announced once."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def test_credentials_without_an_end_have_no_step() -> None:
 def test_looked_at_however_often_each_step_is_told_once_at_most_and_in_order(
     lefts: list[int],
 ) -> None:
-    told, known_at = [], None
+    observed, known_at = [], None
     for left in sorted(lefts, reverse=True):
         days = newly_reached(END, END - left, known=END, known_at=known_at)
-        told += [days] if days is not None else []
+        observed += [days] if days is not None else []
         known_at = END - left
 
-    assert told == sorted(set(told), reverse=True)
-    assert set(told) <= set(STEPS)
-    assert (told[-1:] or [None]) == [step(END, END - min(lefts))]
+    assert observed == sorted(set(observed), reverse=True)
+    assert set(observed) <= set(STEPS)
+    assert (observed[-1:] or [None]) == [step(END, END - min(lefts))]
 
 
 def test_another_end_is_told_anew() -> None:

@@ -214,7 +214,7 @@ DECISION: dict[str, tuple[str, str]] = {
         "if finding is not None:",
     ),
     "a held difference waits for a day": ("due_at=now + HOLD", "due_at=None"),
-    "a link that waits for units looks again": (
+    "a link that waits for units is checked again": (
         "now + QUOTA_RECHECK if waits else None",
         "None",
     ),
@@ -243,7 +243,7 @@ DECISION: dict[str, tuple[str, str]] = {
         "if perceived.dropped is not None: found",
         "if False: found",
     ),
-    "people are told the number that is shown": (
+    "people read the number that is shown": (
         "shown, expected, cause = difference.shown, difference.expected",
         "shown, expected, cause = difference.expected, difference.shown",
     ),

@@ -1,4 +1,4 @@
-"""One broken plugin costs that plugin only, and is told."""
+"""One broken plugin costs that plugin only, and is reported."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ HEADER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
-def told() -> InMemorySpanExporter:
+def observed() -> InMemorySpanExporter:
     return InMemorySpanExporter()
 
 
 @pytest.fixture
-def provider(told: InMemorySpanExporter) -> TracerProvider:
+def provider(observed: InMemorySpanExporter) -> TracerProvider:
     made = TracerProvider(shutdown_on_exit=False)
-    made.add_span_processor(SimpleSpanProcessor(told))
+    made.add_span_processor(SimpleSpanProcessor(observed))
     return made
 
 
@@ -50,7 +50,7 @@ def test_a_template_keeps_words_and_versions_only(path: str, shown: str) -> None
 
 @pytest.mark.anyio
 async def test_a_request_tells_no_query_and_no_credential(
-    told: InMemorySpanExporter, provider: TracerProvider
+    observed: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     tracer = tracing.tracer(provider)
     inner = httpx.MockTransport(lambda request: httpx.Response(429, text="secret"))
@@ -63,7 +63,7 @@ async def test_a_request_tells_no_query_and_no_credential(
                 content="hunter",
             )
 
-    request, _ = told.get_finished_spans()
+    request, _ = observed.get_finished_spans()
     assert "hunter" not in request.to_json()
     assert dict(request.attributes or {}) == {
         "http.request.method": "POST",
@@ -78,7 +78,7 @@ async def test_a_request_tells_no_query_and_no_credential(
 
 @pytest.mark.anyio
 async def test_a_request_outside_of_a_span_makes_none(
-    told: InMemorySpanExporter, provider: TracerProvider
+    observed: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     transport = tracing.TracedTransport(
         httpx.MockTransport(lambda request: httpx.Response(200)), tracing.tracer(provider), str
@@ -86,16 +86,16 @@ async def test_a_request_outside_of_a_span_makes_none(
     async with httpx.AsyncClient(transport=transport) as client:
         await client.get("https://shop.test/")
 
-    assert told.get_finished_spans() == ()
+    assert observed.get_finished_spans() == ()
 
 
 def test_an_exception_leaves_its_class_and_not_its_message(
-    told: InMemorySpanExporter, provider: TracerProvider
+    observed: InMemorySpanExporter, provider: TracerProvider
 ) -> None:
     with pytest.raises(ValueError, match="hunter"), tracing.span(tracing.tracer(provider), "run"):
         raise ValueError("the key hunter is wrong")
 
-    [span] = told.get_finished_spans()
+    [span] = observed.get_finished_spans()
     assert "hunter" not in span.to_json()
     assert (span.attributes or {})["error.type"] == "ValueError"
     assert not span.events

@@ -14,11 +14,10 @@ import pytest
 from support.world import MERCHANT
 from watch.watch_bench import PARENT, SNAPSHOT, Bench, Reader, refusal_of, serve
 from zaiko.v1 import link_pb2, sync_service_pb2, watch_pb2
-from zaiko_core.app import sync
-from zaiko_core.app.records import ChangeKind, MerchantRecord, RunState
+from zaiko_core.app.records import ChangeKind, MerchantRecord, RunResult, RunState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage.jobs import job_door
-from zaiko_core.sync.run import Run
+from zaiko_core.sync.leased_run import LeasedRun
 from zaiko_server.watch import topics
 from zaiko_server.watch.slots import WatchLimits
 
@@ -407,12 +406,12 @@ async def test_sync_shows_a_run_while_it_goes_on_and_the_last_one_in_a_snapshot(
         lambda jobs: jobs.claim(1)
     )[0]
 
-    run = Run(bench.db, claim, "r1")
+    run = LeasedRun(bench.db, claim, "r1")
     await run.begin()
     await reader.until(lambda response: bool(response.changes.items))
     fresh = Reader(bench.watch_sync(SNAPSHOT, subjects=[SUBJECTS.SUBJECT_SYNC_RUN]))
     await fresh.until_bookmark()
-    await run.end(sync.RunEnd(RunState.SUCCEEDED))
+    await run.end(RunResult(RunState.SUCCEEDED))
     await reader.until(lambda response: bool(response.changes.items))
 
     name = f"{PARENT}/shops/{claim.shop}/runs/r1"

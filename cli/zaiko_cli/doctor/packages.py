@@ -23,10 +23,11 @@ def versions(python: tuple[int, ...], installed: Mapping[str, str]) -> Iterator[
     needed = (*_NEEDED, *(_NEEDED_BY_SERVER if "zaiko" in installed else ()))
     missing = [name for name in needed if name not in installed]
     if missing:
+        ours = "zaiko" if "zaiko" in installed else "zaiko-cli"
         yield problem(
             "packages",
             f"not installed: {', '.join(missing)}",
-            "Install zaiko again: pip install --force-reinstall zaiko.",
+            f"Install {ours} again: pip install --force-reinstall {ours}.",
         )
     zaikos = {
         name: number for name, number in sorted(installed.items()) if name.startswith("zaiko")

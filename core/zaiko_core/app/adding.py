@@ -3,7 +3,7 @@ not answered, record an attempt before it is sent, record what became of it.
 
 Each listing has at most one attempt under way. `prepare` is called after the shop's orders were
 fetched, with numbers that were read before; all but `to_read` first check that this process still
-holds the shop. Nothing here is told to watchers.
+holds the shop. Watchers are not notified of anything here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import AdditionRecord, ListingRecord, PlaceRecord
-from zaiko_core.app.sync import Outcome, Write, in_shadow
+from zaiko_core.app.sync import SendOutcome, Write, in_shadow
+from zaiko_core.domain import retry
 from zaiko_core.domain.addition import (
     ARRIVAL,
     AdditionState,
@@ -21,29 +22,40 @@ from zaiko_core.domain.addition import (
     Reading,
     Verdict,
     judge,
-    overtaken,
     settled_by_answer,
+    superseded,
 )
 from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.problem import Problem
 
 _SECOND = 1_000_000
-_RETRY_FIRST, _RETRY_LAST, _IDLE = 2 * _SECOND, 3_600 * _SECOND, 600 * _SECOND
-_OVERTAKEN = 2
-"""How often a reading is given up because an order overtook it."""
+_IDLE = 600 * _SECOND
+_SUPERSEDED = 2
+"""How often a reading is given up because an order superseded it."""
 _BECOMES = {
     Verdict.APPLIED: AdditionState.ADDED,
     Verdict.NOT_APPLIED: AdditionState.QUEUED,
     Verdict.UNDECIDED: AdditionState.UNDECIDED,
 }
 _MARGIN = 300 * _SECOND
-"""µs before an attempt was recorded from when orders are looked at: it was read, and orders were
-taken in, shortly before."""
+"""µs before an attempt was recorded from when orders count for it: it was read, and orders were
+ingested, shortly before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class AdditionRequest:
+    """What one round of a run brings along: what was read in it by listing, the beginning of the
+    keys of its writes, and how many places it takes."""
+
+    policy: Policy
+    readings: Mapping[str, Observation]
+    key: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdditionPlan:
     """The writes to send, and whether another round has something to do at once."""
 
     writes: Sequence[Write] = ()
@@ -61,7 +73,7 @@ class _Step:
         self.rows = [replace(row, state=state) if row.state is among else row for row in self.rows]
 
     def settle(self, state: AdditionState, due_at: int) -> None:
-        """The attempt under way has come to this."""
+        """End the attempt under way in this state."""
         self.move(state, AdditionState.SENT)
         self.place = replace(
             self.place, due_at=due_at, key=None, under_way=None, seen=None, attempt=0, problem=None
@@ -73,7 +85,7 @@ class _Step:
     def fail(self, problem: Problem, now: int) -> None:
         """Backs off: 2 s, doubling to one hour."""
         attempt = self.place.attempt + 1
-        due_at = now + min(_RETRY_FIRST * 2 ** min(attempt - 1, 16), _RETRY_LAST)
+        due_at = now + retry.ADDITION.wait(attempt)
         self.place = replace(
             self.place, due_at=due_at, attempt=attempt, problem=replace(problem, retry_at=due_at)
         )
@@ -88,7 +100,7 @@ class _Step:
 
 
 def to_read(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[ListingRecord]:
-    """The listings whose numbers the places that are due need now."""
+    """Return the listings whose numbers the due places need now."""
     places = uow.additions.due(shop, limit=limit)
     wanted = [
         place.listing for place in places if place.seen is None and _wait(place, policy) <= uow.now
@@ -96,22 +108,14 @@ def to_read(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[L
     return list(uow.listings.get(shop, wanted).values()) if wanted else []
 
 
-def prepare(
-    uow: UnitOfWork,
-    shop: str,
-    token: int,
-    policy: Policy,
-    observations: Mapping[str, Observation],
-    *,
-    key: str,
-    limit: int,
-) -> Prepared:
-    """Go on with every place that is due, and record the writes that follow, before they are
-    sent."""
+def plan(uow: UnitOfWork, shop: str, token: int, request: AdditionRequest) -> AdditionPlan:
+    """Go on with every place that is due, and record the writes that follow, before they are sent.
+    Raises LeaseLost."""
     uow.hold_lease(shop, token)
-    due = uow.additions.due(shop, limit=limit)
+    policy = request.policy
+    due = uow.additions.due(shop, limit=request.limit)
     if not due:
-        return Prepared()
+        return AdditionPlan()
     rows, shadow = (
         uow.additions.of_places(shop, [place.listing for place in due]),
         in_shadow(uow, shop),
@@ -124,7 +128,7 @@ def prepare(
     for place in due:
         step, seen = (
             _Step(place, list(rows.get(place.listing, ()))),
-            observations.get(place.listing),
+            request.readings.get(place.listing),
         )
         steps.append(step)
         if place.listing not in listings:
@@ -141,10 +145,12 @@ def prepare(
             step.fail(seen.problem, uow.now)
         elif seen is not None and not _may_overwrite(uow, step, policy, seen):
             made += _shorten(step, seen, f"r{uow.revision}-{len(made)}")
-            write = _begin(uow, step, policy, seen, listings[place.listing], f"{key}.{len(writes)}")
+            write = _begin(
+                uow, step, policy, seen, listings[place.listing], f"{request.key}.{len(writes)}"
+            )
             writes += [write] if write is not None else []
     _save(uow, shop, steps, before, made)
-    return Prepared(writes, any(step.place.due_at <= uow.now and step.rows for step in steps))
+    return AdditionPlan(writes, any(step.place.due_at <= uow.now and step.rows for step in steps))
 
 
 def settle(
@@ -152,7 +158,7 @@ def settle(
     shop: str,
     token: int,
     policy: Policy,
-    outcomes: Sequence[tuple[Write, Outcome]],
+    outcomes: Sequence[tuple[Write, SendOutcome]],
 ) -> None:
     """Record what became of writes. One whose place has moved on since is left alone."""
     uow.hold_lease(shop, token)
@@ -184,16 +190,14 @@ def settle(
                 # Somebody bought meanwhile; a shop that says so again and again is asked less
                 # often.
                 step.place = replace(step.place, attempt=attempts + 1)
-                step.wait(
-                    uow.now
-                    + (0 if attempts < 3 else min(_RETRY_FIRST * 2 ** (attempts - 3), _RETRY_LAST))
-                )
+                step.wait(uow.now + (0 if attempts < 3 else retry.ADDITION.wait(attempts - 2)))
     _save(uow, shop, steps, before, [])
 
 
 def _wait(place: PlaceRecord, policy: Policy) -> int:
-    """From when a reading says something about what is under way: no request arrives any more, and
-    where a plain number was acknowledged, the orders that it may have overwritten can be seen."""
+    """Return from when a reading says something about the attempt under way: no request arrives any
+    longer, and where a plain number was acknowledged, the orders that it may have overwritten can
+    be seen."""
     attempt = place.under_way
     if attempt is None:
         return 0
@@ -250,21 +254,23 @@ def _look_after(
 
 
 def _may_overwrite(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observation) -> bool:
-    """Whether a plain number would stand on a reading that an order has overtaken; it is read
-    again, a few times."""
+    """Return whether a plain number would be based on a reading that an order has superseded. It is
+    read again, a few times."""
     place = step.place
-    if policy.mode is not WriteMode.SET or place.attempt >= _OVERTAKEN:
+    if policy.mode is not WriteMode.SET or place.attempt >= _SUPERSEDED:
         return False
     base = Reading(seen.quantity or 0, seen.at, seen.until)
-    if not overtaken(base, uow.additions.sales(place.shop, place.listing, since=seen.at - _MARGIN)):
+    if not superseded(
+        base, uow.additions.sales(place.shop, place.listing, since=seen.at - _MARGIN)
+    ):
         return False
     step.place = replace(place, attempt=place.attempt + 1)
     return True
 
 
 def _shorten(step: _Step, seen: Observation, name: str) -> list[AdditionRecord]:
-    """A number cannot fall below zero: of units that are to be taken off, those that are not there
-    wait for the next receipt."""
+    """Split off units that are not there: a number cannot fall below zero, so of units that are to
+    be taken off, these wait for the next receipt."""
     short = step.units + (seen.quantity or 0)
     if short >= 0:
         return []

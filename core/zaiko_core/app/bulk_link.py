@@ -11,7 +11,7 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ListingRecord, Page
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.links import Part
-from zaiko_core.domain.matching import Coded, Match, Matcher, Outcome
+from zaiko_core.domain.matching import Coded, Match, Matcher, MatchOutcome
 
 ROWS_KEPT = 1_000
 """Rows that a report shows; the counts are always complete."""
@@ -88,7 +88,7 @@ def link_batch(
     drafts = [
         LinkDraft(asked.shop, match.listing, (Part(match.candidates[0]),), asked.enable_sync)
         for match in matches
-        if match.outcome is Outcome.MATCHED
+        if match.outcome is MatchOutcome.MATCHED
     ]
     fresh = uow.listings.get(asked.shop, [draft.listing for draft in drafts])
     # Linked by somebody else since the listings were read: theirs stands.
@@ -122,9 +122,9 @@ def _add(
     if refusal is not None:
         report.refused += 1
         row |= {"outcome": "REFUSED", "reason": refusal.reason, "message": refusal.message}
-    elif match.outcome is Outcome.MATCHED:
+    elif match.outcome is MatchOutcome.MATCHED:
         report.matched += 1
-    elif match.outcome is Outcome.AMBIGUOUS:
+    elif match.outcome is MatchOutcome.AMBIGUOUS:
         report.ambiguous += 1
     else:
         report.unmatched += 1

@@ -1,4 +1,4 @@
-"""What a look at a shop's credentials and permissions leaves in the store."""
+"""What a check of a shop's credentials and permissions leaves in the store."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, ShopRecord
 
 EVERY = 24 * 3_600_000_000
-"""µs between two looks that the engine makes by itself."""
+"""µs between two checks that the engine makes without a request."""
 
 
 def is_due(shop: ShopRecord, now: int) -> bool:
-    """Whether the engine should look."""
+    """Return whether the engine should check."""
     return shop.checked_at is None or now - shop.checked_at >= EVERY
 
 
 def record(
     uow: UnitOfWork, shop: str, expire_at: int | None, *, token: int | None = None
 ) -> ShopRecord | None:
-    """The shop was looked at now, by a run under `token` or because somebody asked; its credentials
-    end at `expire_at` (µs; None: not known). The shop as it was before; None when it is gone.
-    Watchers are told when the end is another one. Raises LeaseLost."""
+    """Record that the shop was checked now, by a run under `token` or because a person asked; its
+    credentials end at `expire_at` (µs; None: not known). Watchers are notified when the end has
+    changed. Return the shop as it was before; None when it is gone. Raises LeaseLost."""
     if token is not None:
         uow.hold_lease(shop, token)
     before = uow.shops.get([shop]).get(shop)

@@ -1,5 +1,5 @@
 """What follows from a change of stock: the links that show it become due, their shops are
-triggered, watchers are told."""
+triggered, watchers are notified."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ COALESCE = 20_000
 
 
 def mark_products_due(uow: UnitOfWork, products: Collection[str]) -> int:
-    """The free stock or the reserve of these products changed. How many enabled links are due
-    because of it."""
+    """Mark the enabled links of these products due, because their free stock or their reserve
+    changed. Return how many there are."""
     if not products:
         return 0
     links = uow.links.mark_due(products)
@@ -31,19 +31,19 @@ def touch_holders(uow: UnitOfWork, products: Collection[str]) -> None:
 
 
 def mark_links_due(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int:
-    """These links are to be handled now, also when they are backing off. How many are enabled."""
+    """Mark these links due now, also when they are backing off. Return how many are enabled."""
     links = uow.links.mark_listings_due(shop, listings)
     _announce(uow, links)
     return len(links)
 
 
 def mark_shop_due(uow: UnitOfWork, shop: str) -> None:
-    """Every enabled link of the shop is to be handled now, also when it is backing off."""
+    """Mark every enabled link of the shop due now, also when it is backing off."""
     _announce(uow, uow.links.mark_shop_due(shop))
 
 
 def link_names(links: Iterable[tuple[str, str]]) -> list[str]:
-    """The names of links in the change feed."""
+    """Return the names of links in the change feed."""
     return [f"{shop}/{listing}" for shop, listing in links]
 
 

@@ -97,7 +97,7 @@ def freed(
 
 
 def wake(uow: UnitOfWork, products: Collection[str]) -> None:
-    """Let each link of those of these products that are in escrow look at its quota again."""
+    """Let each link of those of these products that are in escrow check its quota again."""
     if products:
         touch_holders(uow, uow.stocks.in_escrow(products))
 

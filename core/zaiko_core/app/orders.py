@@ -1,4 +1,4 @@
-"""Order ingestion: pages of readings become demands, movements and fences, in a fixed number of
+"""Order ingestion: pages of readings become demands, movements and beliefs, in a fixed number of
 statements per page."""
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from zaiko_core.app import root_cause
 from zaiko_core.app.due_marks import mark_links_due, mark_products_due
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.domain import fence as fence
-from zaiko_core.domain.demand import Demand, Line, OrderRecord, Reconciled, reconcile
+from zaiko_core.domain import fence
+from zaiko_core.domain.demand import Demand, DemandLine, OrderRecord, Reconciled, reconcile
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import MovementKind
 from zaiko_core.domain.suspicion import still_released
@@ -44,7 +44,7 @@ class Counted:
 
 
 def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Ingested:
-    """Take in one page of orders of one shop. The page may repeat, overlap and reorder earlier
+    """Ingest one page of orders of one shop. The page may repeat, overlap and reorder earlier
     ones."""
     newest: dict[str, OrderRecord] = {}
     for reading in readings:
@@ -57,9 +57,9 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
     same: list[OrderRecord] = []
     changing: list[OrderRecord] = []
     outdated = len(readings) - len(newest)
-    for order, told in newest.items():
+    for order, latest in newest.items():
         known = stored.get(order)
-        reading = told.settled(known)
+        reading = latest.settled(known)
         if known is not None and not reading.supersedes(known):
             outdated += 1
         elif known is not None and reading.says_the_same(known):
@@ -78,7 +78,7 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
 
 
 def _kept(reading: OrderRecord, known: OrderRecord | None, now: int) -> OrderRecord:
-    """The reading with what was decided here about the order, as far as that still holds."""
+    """Return the reading with what was decided here about the order, as far as that still holds."""
     archived_at = (
         (known.archived_at if known and known.archived_at else now) if reading.archived else None
     )
@@ -92,8 +92,8 @@ def _kept(reading: OrderRecord, known: OrderRecord | None, now: int) -> OrderRec
 
 
 def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool:
-    """Whether any of these readings says something that is not stored; most pages overlap earlier
-    ones and do not."""
+    """Return whether one of these readings says something that is not stored. Most pages overlap
+    earlier ones and do not."""
     stored = uow.orders.get(shop, {reading.order for reading in readings})
     for reading in readings:
         known = stored.get(reading.order)
@@ -103,8 +103,8 @@ def is_news(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> bool
 
 
 def vanish(uow: UnitOfWork, shop: str, orders: Collection[str]) -> int:
-    """These orders could not be read any more. They go on holding their units, as suspect demand.
-    How many are new to this."""
+    """Mark orders that can no longer be read. They go on holding their units, as suspect demand.
+    Return how many were not marked before."""
     stored = uow.orders.get(shop, orders)
     gone = [
         replace(record, vanished_at=uow.now)
@@ -140,7 +140,7 @@ def count_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> lis
 
 def release_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> list[Counted]:
     """Links are being deleted and their open orders given back: their lines count for no product
-    any more, until they are linked again. What was released, line by line."""
+    until they are linked again. What was released, line by line."""
     released: list[Counted] = []
     for records in _orders_with(uow, shop, listings, counted=True):
         bare = {
@@ -207,17 +207,17 @@ def _apply(
             for listing, parts in parts_of.items()
             if any(part.product in moved for part in parts)
         }
-        _lower_fences(uow, shop, results, due_revision)
+        _lower_beliefs(uow, shop, results, due_revision)
     mark_products_due(uow, moved)
     return results
 
 
-def _lower_fences(
+def _lower_beliefs(
     uow: UnitOfWork, shop: str, results: Sequence[Reconciled], due_revision: Collection[str]
 ) -> None:
-    """The shop's own orders moved its own number. Links that may have been given units back are
-    handled as well, though no balance of theirs may have changed; those of `touched` are in any
-    case."""
+    """Lower what is expected of links by the shop's own orders, which moved its own number. Links
+    that may have been given units back are marked due as well, though no balance of theirs may have
+    changed; those of `due_revision` are in any case."""
     sold = [own for result in results for own in result.sold]
     known = uow.links.beliefs(shop, {own.listing for own in sold})
     for own in sold:
@@ -243,7 +243,7 @@ def _orders_with(
         after = orders[-1]
 
 
-def _uncounted(line: Line, listings: Collection[str]) -> Line:
+def _uncounted(line: DemandLine, listings: Collection[str]) -> DemandLine:
     return replace(line, parts=None) if line.listing in listings else line
 
 

@@ -14,13 +14,13 @@ from zaiko_core.domain.oversell import Consumption, LinkSnapshot, OversellEvent
 from zaiko_core.domain.stock import Balance, Movement
 
 TAKERS = 20
-"""Movements that an oversell names at the most as having taken the units."""
+"""Movements that an oversell names at most as having taken the units."""
 
 
 def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellRecord]:
-    """These movements were just posted, and fences are still as before them. Records what sank
-    below zero or sank further, marks cleared what is no longer oversold; the records that are new.
-    One statement when there is nothing of either."""
+    """Record which products sank below zero, or further below it, by movements that were just
+    posted, while beliefs are still as before them; mark cleared what is no longer oversold. Return
+    the new records. It takes one statement when there is nothing of either."""
     changing: dict[str, list[Movement]] = defaultdict(list)
     for movement in movements:
         if movement.entry.delta.free:
@@ -35,15 +35,15 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
     }
     for product, ended in sorted(uow.oversells.clear(cleared).items()):
         uow.publish(ClearedRecord(product, ended, uow.now))
-    sinking = [
+    events = [
         found
         for product, balance in balances.items()
         if balance.free < 0
-        for found in _sinking(balance, changing[product])
+        for found in _events(balance, changing[product])
     ]
-    if not sinking:
+    if not events:
         return []
-    records = _examined(uow, sinking)
+    records = _examined(uow, events)
     uow.oversells.insert(records)
     for record in records:
         uow.publish(record)
@@ -51,8 +51,9 @@ def examine(uow: UnitOfWork, movements: Sequence[Movement]) -> list[OversellReco
     return records
 
 
-def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[OversellEvent]:
-    """The last movements of the page that together made the product sink by what it sank."""
+def _events(balance: Balance, movements: Sequence[Movement]) -> list[OversellEvent]:
+    """Return the last movements of the page that together account for the sinking of the
+    product."""
     short = -balance.free
     missing = short - max(0, short + sum(movement.entry.delta.free for movement in movements))
     found: list[OversellEvent] = []
@@ -84,9 +85,9 @@ def _sinking(balance: Balance, movements: Sequence[Movement]) -> list[OversellEv
     return found[::-1]
 
 
-def _examined(uow: UnitOfWork, sinking: Sequence[OversellEvent]) -> list[OversellRecord]:
+def _examined(uow: UnitOfWork, events: Sequence[OversellEvent]) -> list[OversellRecord]:
     links: dict[str, list[ShownLink]] = defaultdict(list)
-    for link in uow.oversells.snapshot({found.product for found in sinking}):
+    for link in uow.oversells.snapshot({found.product for found in events}):
         links[link.product].append(link)
     pushes = uow.pushes.newest(
         {
@@ -112,25 +113,25 @@ def _examined(uow: UnitOfWork, sinking: Sequence[OversellEvent]) -> list[Oversel
             )
             for link, push in zip(shown, known, strict=True)
         ]
-    taken = uow.oversells.taken(since, limit=TAKERS + len(sinking))
+    taken = uow.oversells.taken(since, limit=TAKERS + len(events))
     orders = uow.oversells.orders(
-        {(found.by.shop, found.by.order) for found in sinking if found.by.shop}
+        {(found.by.shop, found.by.order) for found in events if found.by.shop}
     )
     records = []
-    for found in sinking:
+    for found in events:
         number, placed_at = orders.get((found.by.shop, found.by.order), ("", found.by.at))
-        told = replace(found, by=replace(found.by, number=number, at=placed_at))
+        event = replace(found, by=replace(found.by, number=number, at=placed_at))
         others = _since_acknowledged(
-            told, snapshots.get(found.product, ()), pushes, taken.get(found.product, ())
+            event, snapshots.get(found.product, ()), pushes, taken.get(found.product, ())
         )
-        root_cause = oversell.examine(told, snapshots.get(found.product, ()), others)
+        root_cause = oversell.examine(event, snapshots.get(found.product, ()), others)
         records.append(
             OversellRecord(
                 product=found.product,
                 at=uow.now,
                 units=found.units,
                 short=found.short,
-                by=told.by,
+                by=event.by,
                 root_cause=root_cause,
                 snapshots=tuple(snapshots.get(found.product, ())),
                 consumptions=tuple(others[:TAKERS]),
@@ -141,20 +142,20 @@ def _examined(uow: UnitOfWork, sinking: Sequence[OversellEvent]) -> list[Oversel
 
 
 def _since_acknowledged(
-    sinking: OversellEvent,
+    event: OversellEvent,
     snapshots: Sequence[LinkSnapshot],
     pushes: Mapping[tuple[str, str], PushRecord],
     taken: Sequence[tuple[int, Consumption]],
 ) -> list[Consumption]:
-    """What others took after the revision that the selling shop's number was computed at; for no
-    shop's movement, since the oldest number that any shop shows."""
+    """Return what others took after the revision that the selling shop's number was computed at;
+    where no shop's movement is at fault, since the oldest number that a shop shows."""
     own = [
         pushes[key]
         for snapshot in snapshots
-        if (key := (snapshot.shop, snapshot.listing)) in pushes and snapshot.shop == sinking.by.shop
+        if (key := (snapshot.shop, snapshot.listing)) in pushes and snapshot.shop == event.by.shop
     ]
     after = max((push.revision for push in own), default=0)
-    return [other for revision, other in taken if other.seq < sinking.by.seq and revision > after]
+    return [other for revision, other in taken if other.seq < event.by.seq and revision > after]
 
 
 def _taken(movement: Movement) -> Consumption:

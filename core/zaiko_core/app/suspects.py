@@ -43,7 +43,7 @@ class Effect:
 
 
 def apply_policy(uow: UnitOfWork, shop: str, token: int) -> int:
-    """Release what the shop's policy does not hold any more; how many orders. Part of a run. A
+    """Release what the shop's policy no longer holds, as part of a run; return how many orders. A
     second call finds nothing."""
     uow.hold_lease(shop, token)
     policy = shops.get(uow, shop).suspect_policy
@@ -81,8 +81,8 @@ def hold(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
 def preview(
     uow: UnitOfWork, shop: str, policy: SuspectPolicy
 ) -> tuple[list[Release], dict[str, Effect]]:
-    """What a policy would release now and within seven days, and what that does to each product.
-    Changes nothing."""
+    """Return what a policy would release now and within seven days, and what that does to each
+    product. Changes nothing."""
     shops.get(uow, shop)
     found = [release for release in _releases(uow, shop, policy) if release.at <= uow.now + _SOON]
     effects: dict[str, Effect] = defaultdict(Effect)

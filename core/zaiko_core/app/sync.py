@@ -1,9 +1,9 @@
 """The transactions of one run of one shop (ADR 0004): plan what is due, record writes before they
 are sent, record outcomes.
 
-Each function is one transaction's work; the asynchronous shell (`sync/cycle.py`) calls them between
-its conversations with the platform. All but `needs_reading` first check that this process still
-holds the shop.
+Each function is one transaction's work; the asynchronous shell (`sync/shop_run.py`) calls them
+between its conversations with the platform. All but `needs_reading` first check that this process
+still holds the shop.
 """
 
 from __future__ import annotations
@@ -12,24 +12,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zaiko_core.app import audit, escrow
-from zaiko_core.app.due_marks import link_names, mark_links_due, mark_shop_due
+from zaiko_core.app.due_marks import link_names
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
     ChangeKind,
     DriftRecord,
     DueLink,
-    FoundShop,
-    GivenBack,
     LinkRecord,
     LinkState,
     PushRecord,
     PushResult,
-    RunCounts,
-    RunRecord,
-    RunState,
-    Trigger,
 )
-from zaiko_core.domain import fence
+from zaiko_core.domain import fence, retry
 from zaiko_core.domain.decision import (
     Compared,
     Decision,
@@ -45,15 +39,9 @@ from zaiko_core.domain.decision import (
     perceive,
     sellable,
 )
-from zaiko_core.domain.errors import NotFound, OperationDone
 from zaiko_core.domain.fence import InventoryBelief, WriteMode
-from zaiko_core.domain.polling import next_fetch
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome
-
-_SECOND = 1_000_000
-_RETRY_FIRST, _RETRY_LAST = 30 * _SECOND, 3600 * _SECOND
-
 
 Adjust = Callable[[DueLink, int, int], Sequence[tuple[str, int]]]
 """(link, what it may sell, now in µs) → (plugin, number after it) of each plugin that shows another
@@ -61,7 +49,7 @@ number (ADR 0008)."""
 
 
 def unadjusted(item: DueLink, sellable: int, now: int) -> Sequence[tuple[str, int]]:
-    """No plugin changes what is shown."""
+    """Return no adjustment."""
     return ()
 
 
@@ -82,7 +70,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendOutcome:
     """What became of a write: exactly one of the flags, or a problem (refused)."""
 
     applied: bool = False
@@ -116,133 +104,11 @@ class PushPlan:
     """Links that must be read before they can go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnd:
-    """How a run ended. `held`: the shop's links wait for a person. `cursor`: where fetching orders
-    came to, when that is not stored yet because the last pages brought nothing new."""
-
-    state: RunState
-    counts: RunCounts = field(default_factory=RunCounts)
-    problem: Problem | None = None
-    held: bool = False
-    cursor: str | None = None
-    complete_until: int | None = None
-    by_turn: bool = False
-    """The shop is due again when it is its turn, or one of its links; otherwise in `next_in` µs
-    (None: its interval)."""
-    next_in: int | None = None
-    attempt: int = 0
-    """Runs that have failed in a row."""
-
-
-def sync_now(
-    uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None
-) -> list[str]:
-    """Handle every enabled link of these shops (or this one) as soon as possible, also those that
-    back off, and fetch orders. The shops that were triggered; a paused shop is not. A run in
-    progress is joined. (A product: `shops.sync_product`.)"""
-    triggered = set(shops)
-    for shop in shops:
-        mark_shop_due(uow, shop)
-    if link is not None:
-        mark_links_due(uow, link[0], [link[1]])
-        triggered.add(link[0])
-    uow.trigger(triggered, by=Trigger.REQUEST)
-    return sorted(triggered)
-
-
-def begin_run(uow: UnitOfWork, run: RunRecord, *, unended: bool) -> None:
-    """Write down that a run has begun, and (`unended`) that runs under older tokens have died. A
-    second call changes nothing."""
-    uow.hold_lease(run.shop, run.token)
-    dead = uow.runs.abandon(run.shop, before_token=run.token) if unended else ()
-    uow.runs.put(replace(run, started_revision=uow.revision))
-    uow.changed(ChangeKind.RUN, [f"{run.shop}/{name}" for name in (*dead, run.run)])
-    uow.changed(ChangeKind.SHOP, [run.shop])
-
-
-def cancel_run(uow: UnitOfWork, shop: str, run: str) -> RunRecord:
-    """Ask a run to end after the step that it is at, on whichever replica it is; the run, still
-    RUNNING. What asked for a run until now waits for the shop's interval; what comes later makes
-    the shop due as ever. A second call changes nothing, also once the run has ended CANCELLED.
-    Raises NotFound, and OperationDone for a run that has ended otherwise."""
-    found = uow.runs.get(shop, run)
-    name = f"merchants/{uow.merchant}/shops/{shop}/runs/{run}"
-    if found is None:
-        raise NotFound(name)
-    if found.state not in (RunState.RUNNING, RunState.CANCELLED):
-        raise OperationDone(
-            f"the run has ended as {found.state.value} and cannot be cancelled", operation=name
-        )
-    if found.state is RunState.RUNNING:
-        uow.shops.cancel(shop, found.token)
-    return found
-
-
-def end_run(uow: UnitOfWork, found: FoundShop, run: RunRecord, end: RunEnd, *, began: bool) -> bool:
-    """Record how a run ended, on the shop, which is given back, on the run, and, when the shop
-    waits for a person or goes on again, on its links; whether the run is written down: one that
-    ended well without having begun did nothing. A run that was cancelled has found nothing out
-    about the shop: its problem stays."""
-    shop, succeeded = found.shop, end.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
-    written = began or not succeeded or shop.problem is not None
-    due_at = uow.shops.give_back(
-        shop.shop,
-        run.token,
-        GivenBack(
-            next_in=_turn(uow, found, end, began=began) if end.by_turn else end.next_in,
-            attempt=end.attempt,
-            problem=shop.problem if end.state is RunState.CANCELLED else end.problem,
-            succeeded=succeeded,
-            run=run.run if written else None,
-            cursor=end.cursor,
-            complete_until=end.complete_until,
-        ),
-    )
-    if due_at is not None:
-        uow.due(max(0, due_at - uow.now))
-    uow.changed(ChangeKind.SHOP, [shop.shop])
-    if not written:
-        return False
-    ended = replace(
-        run,
-        state=end.state,
-        started_revision=uow.revision,
-        ended_at=uow.now,
-        counts=end.counts,
-        problem=end.problem,
-    )
-    uow.runs.put(ended)
-    uow.changed(ChangeKind.RUN, [f"{shop.shop}/{run.run}"])
-    # Links are held with the shop's problem, and let go with it: a shop without one has none to
-    # look for.
-    if end.held or (succeeded and shop.problem is not None):
-        moved = uow.links.hold(shop.shop, end.held)
-        uow.changed(ChangeKind.LINK, link_names(moved))
-        if moved and succeeded:
-            uow.trigger([shop.shop])
-    return True
-
-
-def _turn(uow: UnitOfWork, found: FoundShop, end: RunEnd, *, began: bool) -> int:
-    """In how many µs the shop is due again. What became due since the claim, and not by this run,
-    has triggered the shop."""
-    shop = found.shop
-    ordered_at = uow.now if end.counts.orders_changed else shop.ordered_at
-    fetch = next_fetch(
-        uow.now, shop.interval, ordered_at=ordered_at, place=found.place, shops=found.shops
-    )
-    moments = [uow.links.next_due(shop.shop) if began else found.links_due_at]
-    if shop.additions_due_at is not None:
-        moments.append(uow.additions.next_due(shop.shop))
-    return max(0, min([fetch, *(moment - uow.now for moment in moments if moment is not None)]))
-
-
 def needs_reading(
     uow: UnitOfWork, shop: str, policy: Policy, *, limit: int
 ) -> tuple[list[DueLink], int]:
-    """The due links whose number must be read before they can go on: all of them in shadow, where
-    reading is all there is; and how many are due at all, up to `limit`."""
+    """Return the due links whose number must be read before they can go on (all of them in shadow,
+    where reading is all there is), and how many are due, up to `limit`."""
     due = uow.links.due(shop, limit=limit)
     every = bool(due) and (policy.mode is not WriteMode.COMPARE_AND_SET or in_shadow(uow, shop))
     return [
@@ -253,7 +119,7 @@ def needs_reading(
 
 
 def in_shadow(uow: UnitOfWork, shop: str) -> bool:
-    """Whether nothing may be sent to the shop now (ADR 0018)."""
+    """Return whether nothing may be sent to the shop now (ADR 0018)."""
     return uow.shops.in_shadow(shop)
 
 
@@ -278,28 +144,28 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
     uow.hold_lease(shop, token)
     due, shadow = uow.links.due(shop, limit=request.limit), in_shadow(uow, shop)
     quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
-    made = _Made(uow, shop, request)
+    recorder = _PlanRecorder(uow, shop, request)
     for item in due:
         seen = request.readings.get(item.link.listing)
         facts = _facts(item, seen, reader, request, shadow=shadow, now=uow.now)
         decision = decide(
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
-        belief = made.add(item, seen, decision)
+        belief = recorder.add(item, seen, decision)
         if decision.assessment.target is not None:
             quotas.note(item.link, belief, movable=not shadow)
-    made.save()
+    recorder.save()
     escrow.freed(
         uow,
         {(item.link.shop, item.link.listing): item.link.belief for item in due},
-        [*made.changed, *made.verified],
+        [*recorder.changed, *recorder.verified],
     )
     return PushPlan(
-        made.writes,
+        recorder.writes,
         {item.link.listing for item in due},
-        made.confirmed,
-        made.failed,
-        made.unread,
+        recorder.confirmed,
+        recorder.failed,
+        recorder.unread,
     )
 
 
@@ -330,7 +196,7 @@ def _facts(
     return replace(facts, circumstances=reader.read(link, perceived))
 
 
-class _Made:
+class _PlanRecorder:
     """What one plan writes down: links as the decisions leave them, pushes, differences."""
 
     def __init__(self, uow: UnitOfWork, shop: str, request: PlanRequest) -> None:
@@ -340,7 +206,7 @@ class _Made:
         self._drifts: list[DriftRecord] = []
         self.changed: list[LinkRecord] = []
         self.verified: list[LinkRecord] = []
-        """Links that were looked at and are as they were: watchers are not notified."""
+        """Links that were decided and are as they were: watchers are not notified."""
         self.writes: list[Write] = []
         self.confirmed = self.failed = self.unread = 0
 
@@ -407,8 +273,8 @@ class _Made:
         )
 
     def _confirm(self, before: LinkRecord, after: LinkRecord) -> None:
-        """The link is done with. Watchers are not notified that a number was read and is what it
-        was."""
+        """Keep a link that is done with. Watchers are not notified where a number was read and is
+        what it was."""
         self.confirmed += 1
         unchanged = (before.state, before.target, before.confirmed) == (
             after.state,
@@ -457,7 +323,7 @@ def settle(
     shop: str,
     token: int,
     policy: Policy,
-    outcomes: Sequence[tuple[Write, Outcome]],
+    outcomes: Sequence[tuple[Write, SendOutcome]],
 ) -> tuple[int, int]:
     """Record what became of writes; how many links are confirmed and how many failed. A link that
     was deleted or switched off meanwhile is left alone."""
@@ -499,7 +365,7 @@ def settle(
         elif outcome.stale:
             saved.append(replace(link, belief=fence.refused(link.belief), due_at=uow.now))
         else:
-            # Unknown: the flight stays; the next round reads.
+            # Unknown: the write stays pending; the next round reads.
             saved.append(replace(link, due_at=uow.now))
     uow.links.save(saved)
     uow.pushes.settle(
@@ -515,9 +381,9 @@ def settle(
 
 
 def failing(link: LinkRecord, problem: Problem, now: int) -> LinkRecord:
-    """The link set aside with its own back-off: 30 s, doubling to one hour."""
+    """Set the link aside with its own back-off."""
     attempt = link.attempt + 1
-    due_at = now + min(_RETRY_FIRST * 2 ** min(attempt - 1, 16), _RETRY_LAST)
+    due_at = now + retry.LINK.wait(attempt)
     problem = replace(problem, retry_at=due_at)
     return replace(
         link,
@@ -530,8 +396,8 @@ def failing(link: LinkRecord, problem: Problem, now: int) -> LinkRecord:
 
 
 def _compared(link: LinkRecord, shown: int | None, now: int) -> LinkRecord:
-    """In shadow the link is done with when it was compared; the next change, or the audit's turn,
-    compares it again."""
+    """Return the link in shadow after it was compared; the next change, or the audit, compares it
+    again."""
     differs = shown != link.target
     return replace(
         link,

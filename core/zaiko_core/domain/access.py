@@ -80,7 +80,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The one who calls. `id` is the token's (empty: whoever reaches a server that asks for none);
+    """The one who calls. `id` is the token's (empty: any caller of a server that asks for none);
     `merchants` None: all of them, also those that are yet to come; times in µs since 1970."""
 
     id: str
@@ -89,22 +89,22 @@ class Principal:
     expires_at: int | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Whether the role allows it, in the merchants that the principal reaches."""
+        """Return whether the role allows it, in the merchants that the principal reaches."""
         return permission in PERMISSIONS[self.role] and (
             self.merchants is None or permission not in _FOR_ALL
         )
 
     def reaches(self, merchant: str) -> bool:
-        """Whether the merchant is one of its own."""
+        """Return whether the merchant is one of its own."""
         return self.merchants is None or merchant in self.merchants
 
     def covers(self, role: Role, merchants: frozenset[str] | None) -> bool:
-        """Whether it has at least this role and these merchants, so that it may give and take
-        them."""
+        """Return whether it has at least this role and these merchants, so that it may grant and
+        revoke them."""
         if merchants is None or self.merchants is None:
             return self.merchants is None and PERMISSIONS[role] <= PERMISSIONS[self.role]
         return merchants <= self.merchants and PERMISSIONS[role] <= PERMISSIONS[self.role]
 
 
 LOCAL: Final = Principal("", Role.ADMIN, None)
-"""Whoever reaches a server that asks for no tokens, and the one who holds the database."""
+"""Any caller of a server that asks for no tokens, and the operator who holds the database."""

@@ -1,8 +1,8 @@
 """What became of units that were added to a shop's number, when no answer said so (ADR 0017). Pure.
 
 Here the number belongs to the shop: there is no target, only a sum. An addition that was certainly
-not applied is made again; one that may have been applied never is. What cannot be told from the
-numbers is left to a person.
+not applied is made again; one that may have been applied never is. What the numbers do not
+say is left to a person.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from zaiko_core.domain.fence import WriteMode
 
 ARRIVAL = 60_000_000
-"""µs after which a request that was not answered is taken not to arrive any more (UNCONFIRMED for
-every platform; the longest time-out of our connectors is 30 s)."""
+"""µs after which a request that was not answered is taken not to arrive any longer (UNCONFIRMED
+for every platform; the longest time-out of our connectors is 30 s)."""
 _WHOLE_SECOND = 1_000_000
 _MANY = 12
 """Sales of one second; of more than these any number of units is taken to be possible."""
@@ -24,12 +24,12 @@ _MANY = 12
 
 class ReceivingOnly(enum.StrEnum):
     """Whether receipts of a product are added to one shop instead of the product being synced
-    (domain.md §2)."""
+    (docs/domain.md §2)."""
 
     OFF = "OFF"
     ON = "ON"
     ENDED = "ENDED"
-    """Sync was switched on for one of its links: for good."""
+    """Sync was switched on for one of its links: permanently."""
 
 
 class AdditionState(enum.StrEnum):
@@ -40,7 +40,7 @@ class AdditionState(enum.StrEnum):
     """On their way, or sent without an answer: read before anything else is sent."""
     ADDED = "ADDED"
     UNDECIDED = "UNDECIDED"
-    """Nobody can tell from the numbers; a person looks (`receiving.resolve`)."""
+    """The numbers do not say; a person decides (`receiving.resolve`)."""
     SUPERSEDED = "SUPERSEDED"
     """Sync took over: free − reserve contains the receipt."""
 
@@ -79,7 +79,7 @@ class Sale:
 
 
 class Verdict(enum.StrEnum):
-    """What the numbers and orders of a shop say of a write that nobody saw the answer of."""
+    """What the numbers and orders of a shop say of a write whose answer was lost."""
 
     APPLIED = "APPLIED"
     NOT_APPLIED = "NOT_APPLIED"
@@ -97,23 +97,23 @@ class Judgement:
 
 
 def settled_by_answer(attempt: Attempt, mode: WriteMode, sales: Sequence[Sale]) -> bool:
-    """Whether an acknowledged attempt needs no reading: it was conditional or relative, or no order
-    can have come in between."""
+    """Return whether an acknowledged attempt needs no reading: it was conditional or relative, or
+    no order can have come in between."""
     return attempt.answered_at is not None and (
         mode is not WriteMode.SET or not _overwritable(attempt, sales)
     )
 
 
-def overtaken(base: Reading, sales: Sequence[Sale]) -> bool:
-    """Whether nobody can tell if one of these orders is in the reading: a plain number should not
-    stand on it."""
+def superseded(base: Reading, sales: Sequence[Sale]) -> bool:
+    """Return whether it is unknown if one of these orders is in the reading: a plain number should
+    not be based on it."""
     return any(sale.placed_at + _WHOLE_SECOND > base.at for sale in sales)
 
 
 def judge(attempt: Attempt, mode: WriteMode, seen: Reading, sales: Sequence[Sale]) -> Judgement:
-    """What a reading tells, given every order of the listing that was changed since the base was
-    read. To be called only when no request can arrive any more and orders placed before the reading
-    can be seen."""
+    """Judge an attempt by a later reading, given every order of the listing that changed since the
+    base was read. Call it only when no request can arrive any longer and orders placed before the
+    reading can be seen."""
     least, most, back = _taken(attempt.base, seen, sales)
     shown = attempt.base.quantity + attempt.units
     sums = _sums(_overwritable(attempt, sales), attempt.base) if mode is WriteMode.SET else {0}

@@ -20,9 +20,10 @@ from zaiko_core.domain.push import Breakdown, Label
 from zaiko_core.domain.stock import LARGEST, Balance
 
 HOLD = 24 * 3_600_000_000
-"""µs after which a difference that is left to a person is looked at again."""
+"""µs after which a link whose difference is left to a person is decided again."""
 QUOTA_RECHECK = 10_000_000
-"""µs after which a link that waits for units of other shops looks again, should nothing wake it."""
+"""µs after which a link that waits for units of other shops is decided again, should nothing wake
+it."""
 PAUSE = 2_000_000
 """µs that a link waits which was sent too often in one run because of the same change."""
 
@@ -100,7 +101,7 @@ class Done:
     assessment: Assessment
     shown: int
     recheck_at: int | None = None
-    """When to look again although nothing changes; None: no need to."""
+    """When to decide again although nothing changes; None: no need to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""Orders as demands: what one reading of an order means for the stock (domain.md §2, ADR 0002).
-Pure."""
+"""Orders as demands: what one reading of an order means for the stock (docs/domain.md §2, ADR
+0002). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
 
 
-class OrderState(enum.StrEnum):
+class DemandState(enum.StrEnum):
     """The state of an order as a whole; all but OPEN release what is still open."""
 
     OPEN = "OPEN"
@@ -22,7 +22,7 @@ class OrderState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DemandLine:
     """One line of an order as last read, and the parts that it was counted as (None: not counted,
     its listing was not linked when it was read). `listing` is our listing id, empty when the shop
     does not say what was sold."""
@@ -52,9 +52,9 @@ class OrderRecord:
     """µs since 1970 of the platform's last change, or of the reading where the platform has no such
     time."""
     read_at: int
-    state: OrderState
+    state: DemandState
     placed_at: int
-    lines: tuple[Line, ...]
+    lines: tuple[DemandLine, ...]
     state_known: bool = True
     platform_state: str = ""
     archived: bool = False
@@ -63,7 +63,7 @@ class OrderRecord:
     applied: int = 0
     """How many readings have changed this order; makes the cause keys of its movements unique."""
     lines_known: bool = True
-    """False only in a reading that could not tell what is in the order; never in what is stored."""
+    """False only in a reading that could not read what is in the order; never in what is stored."""
     archived_at: int | None = None
     """When it was first read as archived (µs since 1970)."""
     released_at: int | None = None
@@ -75,12 +75,13 @@ class OrderRecord:
     """A person said that its open units are promised."""
 
     def supersedes(self, stored: OrderRecord) -> bool:
-        """Whether this reading is newer than the stored one. Equal versions (platforms count whole
-        seconds) are decided by which was read later."""
+        """Return whether this reading is newer than the stored one. Of equal versions (platforms
+        count whole seconds) the later reading wins."""
         return (self.version, self.read_at) >= (stored.version, stored.read_at)
 
     def says_the_same(self, stored: OrderRecord) -> bool:
-        """Whether this reading changes nothing: all facts equal, apart from when it was read."""
+        """Return whether this reading changes nothing: all facts are equal, apart from when it was
+        read."""
         mine = {line.line for line in self.lines}
         # A line that an earlier reading removed altogether is stored with no units left; its
         # absence is nothing new.
@@ -98,9 +99,9 @@ class OrderRecord:
         )
 
     def settled(self, stored: OrderRecord | None) -> OrderRecord:
-        """This reading as it counts: one that could not tell the lines leaves all that was known,
-        apart from being shown to a person, and nothing when nothing was. It has no version, so that
-        whatever is understood later supersedes it."""
+        """Return this reading as it counts. One that could not read the lines keeps all that was
+        known, apart from being shown to a person, and counts nothing when nothing was known. It has
+        no version, so that any later reading supersedes it."""
         if self.lines_known:
             return self
         base = stored or replace(self, version=0, lines=(), lines_known=True)
@@ -112,12 +113,12 @@ class OrderRecord:
     @property
     def holds(self) -> int:
         """Units of this order still open by the shop's own account."""
-        if self.state is not OrderState.OPEN:
+        if self.state is not DemandState.OPEN:
             return 0
         return sum(max(0, line.wanted - line.fulfilled) for line in self.lines)
 
 
-def _facts(lines: Sequence[Line]) -> tuple[Line, ...]:
+def _facts(lines: Sequence[DemandLine]) -> tuple[DemandLine, ...]:
     return tuple(sorted((replace(line, parts=None) for line in lines), key=lambda line: line.line))
 
 
@@ -133,7 +134,8 @@ class Demand:
 
     @property
     def open(self) -> int:
-        """Units promised and not gone: each counted once, whoever reported that it left."""
+        """Units promised and not gone: each counted once, whether the shop or the warehouse
+        reported that it left."""
         return max(0, self.wanted - max(self.shipped, self.fulfilled))
 
     @property
@@ -147,7 +149,7 @@ class Demand:
 
 
 def difference(old: Demand, new: Demand) -> Delta:
-    """The delta that turns the contribution of `old` into that of `new`."""
+    """Return the delta that turns the contribution of `old` into that of `new`."""
     was, now = old.delta, new.delta
     return Delta(
         allocated=now.allocated - was.allocated,
@@ -232,7 +234,9 @@ def reconcile(
     return Reconciled(record, changed, entries, _sold(record, stored))
 
 
-def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part, ...]]) -> Line:
+def _counted(
+    line: DemandLine, stored: DemandLine | None, parts_of: Mapping[str, tuple[Part, ...]]
+) -> DemandLine:
     parts = (
         stored.parts
         if stored is not None and stored.parts is not None
@@ -243,17 +247,17 @@ def _counted(line: Line, stored: Line | None, parts_of: Mapping[str, tuple[Part,
 
 def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
     """Units wanted and fulfilled per product. An order that was cancelled, deleted or released
-    wants nothing any more; one shipped as a whole has every unit fulfilled, whatever its lines
+    wants nothing any longer; one shipped as a whole has every unit fulfilled, whatever its lines
     say."""
     totals: dict[str, tuple[int, int]] = {}
     for line in record.lines:
         nothing = (
-            record.state in (OrderState.CANCELLED, OrderState.DELETED)
+            record.state in (DemandState.CANCELLED, DemandState.DELETED)
             or record.released_at is not None
         )
         wanted = 0 if nothing else line.wanted
         fulfilled = (
-            wanted if record.state is OrderState.SHIPPED else min(line.fulfilled, line.ordered)
+            wanted if record.state is DemandState.SHIPPED else min(line.fulfilled, line.ordered)
         )
         for part in line.parts or ():
             units, done = totals.get(part.product, (0, 0))
@@ -262,9 +266,9 @@ def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
 
 
 def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> MovementKind:
-    if record.state is OrderState.DELETED:
+    if record.state is DemandState.DELETED:
         return MovementKind.ORDER_DELETED
-    if record.state is OrderState.CANCELLED:
+    if record.state is DemandState.CANCELLED:
         return MovementKind.ORDER_CANCELLED
     if not known or (old.wanted == 0 and new.wanted > 0):
         return MovementKind.ORDER_PLACED
@@ -274,11 +278,11 @@ def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> Move
 
 
 def _sold(record: OrderRecord, stored: OrderRecord | None) -> list[Sold]:
-    """What the shop's own number felt. Shipping does not move it; a released order may or may not
-    have been restocked."""
+    """Return how the order moved the shop's own number. Shipping does not move it; a released order
+    may or may not have been restocked."""
     before = {line.line: line for line in stored.lines} if stored else {}
-    closed = record.state in (OrderState.CANCELLED, OrderState.DELETED)
-    was_closed = stored is not None and stored.state in (OrderState.CANCELLED, OrderState.DELETED)
+    closed = record.state in (DemandState.CANCELLED, DemandState.DELETED)
+    was_closed = stored is not None and stored.state in (DemandState.CANCELLED, DemandState.DELETED)
     at = record.placed_at if stored is None else record.version
     result: list[Sold] = []
     for line in record.lines:

@@ -16,7 +16,7 @@ class DriftCause(enum.StrEnum):
     """Why a number differed."""
 
     EDITED_IN_SHOP = "EDITED_IN_SHOP"
-    """Nothing that we know of explains it: somebody, or another tool, changed it in the shop."""
+    """Nothing that we know explains it: a person, or another tool, changed it in the shop."""
     PUSH_LOST = "PUSH_LOST"
     """A write whose answer was lost was not applied."""
     NOT_APPLIED = "NOT_APPLIED"
@@ -70,9 +70,9 @@ _LEFT_TO_PEOPLE = {DriftCause.EDITED_IN_SHOP, DriftCause.WRONG_LINK, DriftCause.
 def on_reading(
     before: InventoryBelief, after: InventoryBelief, drift: Drift, quantity: int | None
 ) -> Difference | None:
-    """The difference that a reading shows at once: `before` and `after` are the fence around
-    `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an order may
-    still come (see `on_expiry`)."""
+    """Return the difference that a reading shows at once: `before` and `after` are the belief
+    around `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an
+    order may still come (see `on_expiry`)."""
     if quantity is None or before.expected is None:
         return None
     pending = before.pending

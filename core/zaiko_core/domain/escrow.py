@@ -16,7 +16,7 @@ Key = tuple[str, str]
 """(shop, listing)"""
 
 PERIOD = 6 * 3_600_000_000
-"""µs. Sales are counted per period; the last two tell how much a shop sold lately."""
+"""µs. Sales are counted per period; the last two say how much a shop sold lately."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,17 @@
-"""When somebody is told that credentials end. Times are µs since 1970. Pure."""
+"""When it is announced that credentials end. Times are µs since 1970. Pure."""
 
 from __future__ import annotations
 
 DAY = 24 * 3_600_000_000
 STEPS = (30, 14, 7, 3, 1, 0)
-"""Days before the end; each is told once."""
+"""Days before the end; each is announced once."""
 SOON = 14 * DAY
 """µs before their end at which credentials are shown as expiring."""
 
 
 def step(expire_at: int | None, at: int) -> int | None:
-    """The step that is reached at a moment: the smallest number of days that is not yet undercut;
-    None while it is longer."""
+    """Return the step that is reached at a moment: the smallest number of days that still covers
+    what is left; None while more is left."""
     if expire_at is None:
         return None
     left = expire_at - at
@@ -21,8 +21,8 @@ def step(expire_at: int | None, at: int) -> int | None:
 def newly_reached(
     expire_at: int | None, at: int, *, known: int | None, known_at: int | None
 ) -> int | None:
-    """The step to tell of now, or None when it has been told: `known` was the end at the last look,
-    which was at `known_at`."""
+    """Return the step to announce now, or None when it has been announced: `known` was the end when
+    it was last checked, at `known_at`."""
     reached = step(expire_at, at)
-    told = step(known, known_at) if known == expire_at and known_at is not None else None
-    return reached if reached != told else None
+    announced = step(known, known_at) if known == expire_at and known_at is not None else None
+    return reached if reached != announced else None

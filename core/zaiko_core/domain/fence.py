@@ -1,5 +1,5 @@
-"""The fence of a push (domain.md §3, ADR 0004): what zaiko believes a shop shows, and what it may
-send. Pure.
+"""The fence of a push (docs/domain.md §3, ADR 0004): what zaiko believes a shop shows, and what it
+may send. Pure.
 
 A number lower than explained is taken for an order that cannot be seen yet, as long as the
 connector says that orders may take to become visible; only after that it is a change by hand. A
@@ -29,7 +29,7 @@ class WriteMode(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class PendingWrite:
     """A write that was recorded before it was sent and has no recorded outcome. `quantity` is what
-    the shop shows if it was applied; the fence's `expected` is what it shows if not. Own orders
+    the shop shows if it was applied; the belief's `expected` is what it shows if not. Own orders
     counted meanwhile lower both. `absolute` is the number that an unconditional write carries: it
     may have come after those orders, and have overwritten what they took."""
 
@@ -58,7 +58,7 @@ class InventoryBelief:
     """Units of cancelled or edited orders that the shop may have given back since the number was
     last settled."""
     adopted_at: int = 0
-    """When a number that nothing explained was last taken over as it was: orders placed before that
+    """When a number that nothing explained was last adopted as it was: orders placed before that
     were in it."""
     must_read: bool = True
     pending: PendingWrite | None = None
@@ -75,7 +75,7 @@ class Drift(enum.StrEnum):
     MISSING = "MISSING"
     """Lower: an order that is still to come, or a change by hand."""
     EXTRA = "EXTRA"
-    """Higher: restocked or changed by hand; taken over."""
+    """Higher: restocked or changed by hand; adopted."""
 
 
 class Step(enum.StrEnum):
@@ -93,13 +93,13 @@ class Plan:
     step: Step
     quantity: int = 0
     recheck_at: int | None = None
-    """When a suspicion ends and the link must be looked at again, or None."""
+    """When a suspicion ends and the link must be decided again, or None."""
 
 
 def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
-    """One of the shop's own orders was counted. It explains what was suspected; what it took beyond
-    that lowers what is expected, unless the order was in the number already: when it is older than
-    the doubt, or than the taking over of a number. The shop's clock decides that, so the number is
+    """Count one of the shop's own orders. It explains missing units; what it took beyond them
+    lowers what is expected, unless the order was in the number already: when it is older than the
+    uncertainty, or than the adoption of a number. The shop's clock decides that, so the number is
     read again."""
     absorbed = min(own.units, belief.unexplained)
     rest = own.units - absorbed
@@ -122,10 +122,10 @@ def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
 def observe(
     belief: InventoryBelief, quantity: int | None, *, at: int, now: int
 ) -> tuple[InventoryBelief, Drift]:
-    """The shop was read at `at`, then orders were fetched. What it could show is known: a write in
-    flight applied or not, released units given back or not. The value that is exactly the number,
-    else the smallest above it, is the likely explanation, and what is missing from it is suspected;
-    what would be missing from the largest is doubted."""
+    """Settle what the shop showed at `at`, after orders were fetched. What it could show is known:
+    a pending write applied or not, released units given back or not. The value that equals the
+    number, else the smallest above it, is the likely explanation, and what is missing from it is
+    unexplained. What would be missing from the largest value besides is uncertain."""
     if quantity is None:
         return InventoryBelief(adopted_at=at, must_read=False), Drift.FIRST
     pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
@@ -139,14 +139,14 @@ def observe(
         missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
         drift = Drift.MISSING if missing else Drift.NONE
     else:
-        # Higher than anything explains. What was suspected has come back with it, at most to the
+        # Higher than anything explains. What was unexplained has come back with it, at most to the
         # full.
         missing, uncertain_added = (
             -min(belief.unexplained, quantity - max(bases) - belief.released),
             0,
         )
         drift = Drift.EXTRA
-    # More suspected than before is a new suspicion, with its own full time to be explained.
+    # More unexplained than before is a new suspicion, with its own full time to be explained.
     unexplained, uncertain = belief.unexplained + missing, belief.uncertain + uncertain_added
     since = now if missing > 0 or uncertain_added > 0 else belief.unexplained_since
     settled = InventoryBelief(
@@ -161,7 +161,7 @@ def observe(
 
 
 def needs_reading(belief: InventoryBelief, mode: WriteMode, *, fresh: bool) -> bool:
-    """Whether the number must be read before a write can be planned. `fresh` says that it was
+    """Return whether the number must be read before a write can be planned. `fresh`: it was
     observed in this round, before orders were last fetched."""
     return (
         belief.pending is not None
@@ -173,8 +173,8 @@ def needs_reading(belief: InventoryBelief, mode: WriteMode, *, fresh: bool) -> b
 def without_expired(
     belief: InventoryBelief, mode: WriteMode, *, fresh: bool, visibility: int, now: int
 ) -> InventoryBelief:
-    """The fence without a suspicion that no order has explained for `visibility` µs: it was a
-    change by hand. What is in doubt until a reading settles it stays."""
+    """Return the belief without units that no order has explained for `visibility` µs: they were
+    changed by hand. What is uncertain until a reading settles it stays."""
     if needs_reading(belief, mode, fresh=fresh) or now - belief.unexplained_since < visibility:
         return belief
     return replace(belief, unexplained=0, unexplained_since=0, uncertain=0)
@@ -183,7 +183,7 @@ def without_expired(
 def plan(
     belief: InventoryBelief, target: int, mode: WriteMode, *, fresh: bool, visibility: int, now: int
 ) -> tuple[InventoryBelief, Plan]:
-    """The next step towards showing `target` (≥ 0), and the fence with an outlived suspicion
+    """Return the next step towards showing `target` (≥ 0), and the belief with an expired suspicion
     dropped. `visibility` is in µs."""
     if needs_reading(belief, mode, fresh=fresh):
         return belief, Plan(Step.READ)
@@ -201,7 +201,7 @@ def plan(
 def record_pending(
     belief: InventoryBelief, quantity: int, mode: WriteMode, *, key: str, now: int
 ) -> InventoryBelief:
-    """A write is about to be sent; stored before it is."""
+    """Return the belief to store before a write is sent."""
     absolute = quantity if mode is WriteMode.SET else None
     return replace(
         belief, pending=PendingWrite(key=key, quantity=quantity, at=now, absolute=absolute)
@@ -209,8 +209,8 @@ def record_pending(
 
 
 def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
-    """The platform acknowledged the write in flight. Where it could not be conditional, the next
-    round reads it back."""
+    """Return the belief after the platform acknowledged the pending write. Where the write was not
+    conditional, the next round reads it back."""
     if belief.pending is None:
         return belief
     if mode is WriteMode.COMPARE_AND_SET:
@@ -225,6 +225,6 @@ def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
 
 
 def refused(belief: InventoryBelief) -> InventoryBelief:
-    """The write in flight was certainly not applied, and the belief may be wrong: read before the
-    next one."""
+    """Return the belief after the pending write was certainly not applied. The belief may be wrong,
+    so the number is read before the next write."""
     return replace(belief, pending=None, must_read=True)

@@ -1,4 +1,4 @@
-"""What a listing shows: one product, or a bundle of products (domain.md §2)."""
+"""What a listing shows: one product, or a bundle of products (docs/domain.md §2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Part:
 
 
 def target(parts: Sequence[Part], balances: Mapping[str, Balance], *, maximum: int) -> int:
-    """What the shop is to show: min over parts of floor(max(0, synced) / count), at most `maximum`.
-    A product without a balance has no stock."""
+    """Return what the shop is to show: the minimum over the parts of floor(max(0, synced) / count),
+    at most `maximum`. A product without a balance has no stock."""
     shown = min(balances.get(part.product, Balance()).sent // part.count for part in parts)
     return min(shown, maximum)

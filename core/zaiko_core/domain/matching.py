@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-class Outcome(enum.StrEnum):
+class MatchOutcome(enum.StrEnum):
     MATCHED = "MATCHED"
     AMBIGUOUS = "AMBIGUOUS"
     """More than one product fits, or more than one listing of the shop carries the same code."""
@@ -35,7 +35,7 @@ class Match:
     """What was found for one listing; `candidates` are product ids, exactly one when MATCHED."""
 
     listing: str
-    outcome: Outcome
+    outcome: MatchOutcome
     matched_by: MatchedBy | None = None
     candidates: tuple[str, ...] = ()
 
@@ -50,7 +50,8 @@ class Matcher:
         self._barcodes = Counter(listing.barcode.strip() for listing in listings)
 
     def match(self, listings: Sequence[Coded], products: Sequence[Coded]) -> list[Match]:
-        """One match per listing, against products that have one of their codes or barcodes."""
+        """Return one match per listing, against products that have one of their codes or
+        barcodes."""
         codes: dict[str, list[str]] = defaultdict(list)
         barcodes: dict[str, list[str]] = defaultdict(list)
         for product in products:
@@ -68,11 +69,14 @@ class Matcher:
             return self._decide(
                 listing, MatchedBy.BARCODE, barcodes[barcode], self._barcodes[barcode]
             )
-        return Match(listing.id, Outcome.UNMATCHED)
+        return Match(listing.id, MatchOutcome.UNMATCHED)
 
     @staticmethod
     def _decide(listing: Coded, by: MatchedBy, products: list[str], twins: int) -> Match:
         sure = len(products) == 1 and twins <= 1
         return Match(
-            listing.id, Outcome.MATCHED if sure else Outcome.AMBIGUOUS, by, tuple(sorted(products))
+            listing.id,
+            MatchOutcome.MATCHED if sure else MatchOutcome.AMBIGUOUS,
+            by,
+            tuple(sorted(products)),
         )

@@ -40,11 +40,11 @@ class OversellCause(enum.StrEnum):
     ORDER_EDITED = "ORDER_EDITED"
     """An order was made larger in the shop."""
     STOCK_CORRECTED = "STOCK_CORRECTED"
-    """The warehouse found fewer units than it had told."""
+    """The warehouse found fewer units than it had recorded."""
     HELD_WITHOUT_ORDER = "HELD_WITHOUT_ORDER"
-    """The warehouse held units for a shipment that no shop told of."""
+    """The warehouse held units for a shipment that no shop has an order for."""
     SHOWED_TOO_MUCH = "SHOWED_TOO_MUCH"
-    """Nobody else took the units: the shop showed more than it had been told to."""
+    """Nobody else took the units: the shop showed more than it had been sent."""
 
 
 class Setting(enum.StrEnum):
@@ -131,26 +131,26 @@ class RootCause:
 
 
 def examine(
-    sinking: OversellEvent, snapshots: Sequence[LinkSnapshot], taken: Sequence[Consumption]
+    event: OversellEvent, snapshots: Sequence[LinkSnapshot], taken: Sequence[Consumption]
 ) -> RootCause:
     """Find the cause. `snapshots` are the product's links; `taken` what others took since the
     selling shop last acknowledged a number."""
-    seller = _seller(sinking, snapshots)
-    others = [other for other in taken if other.shop != sinking.by.shop or not sinking.by.shop]
-    cause = _cause(sinking, seller, others)
-    setting, value = _setting(cause, sinking, seller)
-    return RootCause(cause, setting, value, _message(sinking, seller, others))
+    seller = _seller(event, snapshots)
+    others = [other for other in taken if other.shop != event.by.shop or not event.by.shop]
+    cause = _cause(event, seller, others)
+    setting, value = _setting(cause, event, seller)
+    return RootCause(cause, setting, value, _message(event, seller, others))
 
 
-def _seller(sinking: OversellEvent, snapshots: Sequence[LinkSnapshot]) -> LinkSnapshot | None:
-    own = [snapshot for snapshot in snapshots if snapshot.shop == sinking.by.shop]
+def _seller(event: OversellEvent, snapshots: Sequence[LinkSnapshot]) -> LinkSnapshot | None:
+    own = [snapshot for snapshot in snapshots if snapshot.shop == event.by.shop]
     return max(own, key=lambda snapshot: (snapshot.shown or 0) * snapshot.count, default=None)
 
 
 def _cause(
-    sinking: OversellEvent, seller: LinkSnapshot | None, others: Sequence[Consumption]
+    event: OversellEvent, seller: LinkSnapshot | None, others: Sequence[Consumption]
 ) -> OversellCause:
-    kind, by = sinking.by.kind, sinking.by
+    kind, by = event.by.kind, event.by
     if kind is MovementKind.ALLOCATE:
         return OversellCause.HELD_WITHOUT_ORDER
     if kind in (
@@ -170,7 +170,7 @@ def _cause(
         return OversellCause.SYNC_DISABLED
     if seller.acknowledged is None and not seller.last_success_at:
         return OversellCause.NOT_YET_SYNCED
-    if seller.shown is not None and seller.shown * seller.count < sinking.taken:
+    if seller.shown is not None and seller.shown * seller.count < event.taken:
         return OversellCause.SELLS_BELOW_ZERO
     if seller.shop_problem:
         return OversellCause.SHOP_FAILING
@@ -178,29 +178,29 @@ def _cause(
         return OversellCause.LINK_FAILING
     if (
         seller.shop_read_at is not None
-        and sinking.read_at - seller.shop_read_at > 2 * seller.interval
+        and event.read_at - seller.shop_read_at > 2 * seller.interval
     ):
         return OversellCause.SHOP_NOT_READ
     if not others:
         return OversellCause.SHOWED_TOO_MUCH
     if all(not other.shop for other in others):
         return OversellCause.STOCK_CORRECTED
-    late = max(sinking.read_at - by.at, 0)
+    late = max(event.read_at - by.at, 0)
     return OversellCause.ORDER_READ_LATE if late > LATE else OversellCause.SOLD_TWICE
 
 
 def _setting(
-    cause: OversellCause, sinking: OversellEvent, seller: LinkSnapshot | None
+    cause: OversellCause, event: OversellEvent, seller: LinkSnapshot | None
 ) -> tuple[Setting, int]:
     if cause is OversellCause.SOLD_TWICE:
         shown = (seller.shown or 0) * seller.count if seller else 0
-        return Setting.ESCROW, max(shown, sinking.taken)
+        return Setting.ESCROW, max(shown, event.taken)
     if cause in (
         OversellCause.ORDER_EDITED,
         OversellCause.STOCK_CORRECTED,
         OversellCause.HELD_WITHOUT_ORDER,
     ):
-        return Setting.RESERVE, sinking.reserve + sinking.short
+        return Setting.RESERVE, event.reserve + event.short
     if cause is OversellCause.ORDER_READ_LATE:
         return Setting.SHORTER_INTERVAL, LATE // 1_000_000
     return {
@@ -214,9 +214,9 @@ def _setting(
 
 
 def _message(
-    sinking: OversellEvent, seller: LinkSnapshot | None, others: Sequence[Consumption]
+    event: OversellEvent, seller: LinkSnapshot | None, others: Sequence[Consumption]
 ) -> str:
-    by = sinking.by
+    by = event.by
     name = by.number or by.order
     what = (
         f"order {name} of shop {by.shop}"
@@ -225,10 +225,10 @@ def _message(
         if name
         else f"movement {by.seq} ({by.kind.value})"
     )
-    words = [f"{what} took {by.units} units, {sinking.units} of them are not there"]
+    words = [f"{what} took {by.units} units, {event.units} of them are not there"]
     if by.shop and by.at:
         words.append(
-            f"it was read {max(0, sinking.read_at - by.at) / 1_000_000:.0f} s after it was placed"
+            f"it was read {max(0, event.read_at - by.at) / 1_000_000:.0f} s after it was placed"
         )
     if seller is not None and seller.shown is not None:
         words.append(f"the shop was taken to show {seller.shown}")

@@ -8,12 +8,12 @@ SOON = 10_000_000
 
 
 def next_fetch(now: int, interval: int, *, ordered_at: int | None, place: int, shops: int) -> int:
-    """In how many µs, > 0 and at most `interval`.
+    """Return the delay in µs, > 0 and at most `interval`.
 
-    The merchant's `shops` take turns within the interval, this one at its `place` (0 …): what one
-    of them learns makes the others fetch at once, so a sudden sale is seen by whoever comes next
-    instead of by all together after the whole interval. After orders came in at `ordered_at` the
-    shop is looked at again soon, and each time when it has been silent for as long again.
+    The merchant's `shops` take turns within the interval, this one at its `place` (0 …). What one
+    of them learns makes the others fetch at once, so the shop whose turn is next sees a sudden
+    sale, instead of all shops after the whole interval. After orders came in at `ordered_at` the
+    shop is fetched again soon, and then each time after as long a silence again.
     """
     turn = interval - (now - interval * place // shops) % interval
     if ordered_at is None:

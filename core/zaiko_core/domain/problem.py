@@ -1,5 +1,5 @@
-"""Trouble of a link, shop or run (domain.md §5): a stable reason, and who must act. What to do is
-for the face, which reads it from the protos (ADR 0033)."""
+"""Trouble of a link, shop or run (docs/domain.md §5): a stable reason, and who must act. What to do
+is for the server to say, which reads it from the protos (ADR 0033)."""
 
 from __future__ import annotations
 

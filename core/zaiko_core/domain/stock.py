@@ -1,4 +1,4 @@
-"""Stock arithmetic (domain.md §2). Quantities are whole units."""
+"""Stock arithmetic (docs/domain.md §2). Quantities are whole units."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MovementKind(enum.StrEnum):
     ORDER_UNLINKED = "ORDER_UNLINKED"
     """Units were given back when a link was deleted with `release_orders`."""
     ORDER_WRITTEN_OFF = "ORDER_WRITTEN_OFF"
-    """Open units are not promised any more, as a person or the shop's policy says (ADR 0022)."""
+    """Open units are no longer promised, as a person or the shop's policy decided (ADR 0022)."""
     ORDER_RESTORED = "ORDER_RESTORED"
     """A person took that back."""
 
@@ -62,7 +62,7 @@ class Delta:
 
 
 def total(deltas: Iterable[Delta]) -> Delta:
-    """The sum of deltas; of the whole journal, the balance."""
+    """Return the sum of deltas; of the whole journal, the balance."""
     result = Delta()
     for delta in deltas:
         result = result + delta
@@ -129,7 +129,7 @@ class DemandRef:
 class Entry:
     """One movement to be written into the journal. `cause` is unique in the merchant; `warehouse`
     is empty for entries that concern no shelf; `occurred_at` (µs since 1970) is when it happened,
-    as told by whoever recorded it."""
+    as the writer of the entry says."""
 
     product: str
     kind: MovementKind

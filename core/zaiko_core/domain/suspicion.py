@@ -1,5 +1,5 @@
-"""Orders whose open units may not be promised any more, and what a shop's policy does with them
-(ADR 0022). Pure."""
+"""Orders whose open units may no longer be promised, and what a shop's policy does with them (ADR
+0022). Pure."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class SuspectPolicy:
 
 
 def suspicions(order: OrderRecord, policy: SuspectPolicy, now: int) -> dict[Suspicion, int]:
-    """What is odd about an order with open units, and since when (µs since 1970; 0: not known).
-    Nothing of one that was released."""
+    """Return what is odd about an order with open units, and since when (µs since 1970; 0: not
+    known). An order that was released has nothing odd."""
     if order.holds == 0 or order.released_at is not None:
         return {}
     found: dict[Suspicion, int] = {}
@@ -58,8 +58,8 @@ def suspicions(order: OrderRecord, policy: SuspectPolicy, now: int) -> dict[Susp
 def release_time(
     order: OrderRecord, policy: SuspectPolicy, now: int
 ) -> tuple[int, Suspicion] | None:
-    """When the policy releases the order (µs since 1970, maybe past), and for what; None: never, as
-    far as is known now. A person who holds it wins."""
+    """Return when the policy releases the order (µs since 1970, maybe past), and for what; None:
+    never, as far as is known now. A person who holds it wins."""
     if order.kept:
         return None
     days = {
@@ -76,7 +76,7 @@ def release_time(
 
 
 def still_released(reading: OrderRecord, stored: OrderRecord) -> bool:
-    """Whether a new account of an order leaves it released: what it was released for still
+    """Return whether a new reading of an order leaves it released: the reason for its release still
     holds."""
     if stored.released_at is None:
         return False

@@ -1,1 +1,1 @@
-"""Loads connectors and tells which could not be loaded."""
+"""Loads plugins, asks them, and delivers events to them."""

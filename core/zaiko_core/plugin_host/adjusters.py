@@ -1,4 +1,4 @@
-"""Asks plugins what a link shall show (hook `zaiko_adjust_quantity`), one after the other, each
+"""Asks plugins what a link is to show (hook `zaiko_adjust_quantity`), one after the other, each
 within 0 … sellable (ADR 0008)."""
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Adjusters:
         )
 
     def __call__(self, item: DueLink, sellable: int, now: int) -> list[tuple[str, int]]:
-        """(plugin, number after it) of each plugin that changed the number. Never raises for a
-        plugin's fault. `now` in µs."""
+        """Return (plugin, number after it) for each plugin that changed the number. Never raises
+        for a plugin's fault. `now` in µs."""
         steps: list[tuple[str, int]] = []
         if not self._plugins:
             return steps

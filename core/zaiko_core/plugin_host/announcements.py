@@ -20,8 +20,14 @@ from zaiko_sdk import (
     Trouble,
 )
 
-from zaiko_core.app.records import ClearedRecord, OversellRecord, RunRecord, RunState, ShopRecord
-from zaiko_core.app.sync import RunEnd
+from zaiko_core.app.records import (
+    ClearedRecord,
+    OversellRecord,
+    RunRecord,
+    RunResult,
+    RunState,
+    ShopRecord,
+)
 from zaiko_core.domain import owners
 from zaiko_core.domain.expiry import newly_reached
 from zaiko_core.domain.problem import Problem
@@ -36,28 +42,28 @@ def announce(
     merchant: str,
     before: ShopRecord,
     run: RunRecord,
-    end: RunEnd,
+    result: RunResult,
     ended_at: datetime,
 ) -> None:
-    """Tell of a run after its end was committed. `before` is the shop as the run found it under its
-    lease: the store remembers what the shop waited for, so a change is told by whichever process
-    ran the shop, and by that one only."""
+    """Tell observers of a run after its end was committed. `before` is the shop as the run found it
+    under its lease: the store remembers what the shop waited for, so a change is announced by the
+    process that ran the shop, and only by that one."""
     shop = f"merchants/{merchant}/shops/{before.shop}"
-    trouble = None if end.problem is None else _trouble(end.problem)
-    observers.tell(
+    trouble = None if result.problem is None else _trouble(result.problem)
+    observers.publish(
         "zaiko_run_finished",
         RunFinished(
             shop=shop,
             connector=before.connector,
             run=run.run,
             trigger=run.trigger,
-            state=end.state.value,
+            state=result.state.value,
             started_at=_EPOCH + timedelta(microseconds=run.started_at or 0),
             ended_at=ended_at,
-            orders_changed=end.counts.orders_changed,
-            pushed=end.counts.pushed,
-            confirmed=end.counts.confirmed,
-            failed=end.counts.failed,
+            orders_changed=result.counts.orders_changed,
+            pushed=result.counts.pushed,
+            confirmed=result.counts.confirmed,
+            failed=result.counts.failed,
             trouble=trouble,
         ),
     )
@@ -66,11 +72,13 @@ def announce(
         if before.problem is not None and before.problem.reason in waiting_reasons()
         else None
     )
-    if end.held and trouble is not None:
+    if result.held and trouble is not None:
         if trouble.reason != waited_for:
-            observers.tell("zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at))
-    elif waited_for is not None and end.state is not RunState.FAILED:
-        observers.tell(
+            observers.publish(
+                "zaiko_shop_held", ShopHeld(shop, before.connector, trouble, ended_at)
+            )
+    elif waited_for is not None and result.state is not RunState.FAILED:
+        observers.publish(
             "zaiko_shop_resumed", ShopResumed(shop, before.connector, waited_for, ended_at)
         )
 
@@ -78,37 +86,35 @@ def announce(
 def announce_expiry(
     observers: Observers, merchant: str, before: ShopRecord, expire_at: int | None, at: int
 ) -> None:
-    """Tell of credentials that end soon, once for each step, after the look was recorded. `before`
-    is the shop as it was then."""
+    """Tell observers of credentials that end soon, once for each step, after the check was
+    recorded. `before` is the shop as it was then."""
     days = newly_reached(
         expire_at, at, known=before.credentials_expire_at, known_at=before.checked_at
     )
     if days is not None and expire_at is not None:
-        shop, told = (
-            f"merchants/{merchant}/shops/{before.shop}",
-            _EPOCH + timedelta(microseconds=at),
-        )
+        shop = f"merchants/{merchant}/shops/{before.shop}"
+        announced_at = _EPOCH + timedelta(microseconds=at)
         ends = _EPOCH + timedelta(microseconds=expire_at)
-        observers.tell(
+        observers.publish(
             "zaiko_credentials_expiring",
-            CredentialsExpiring(shop, before.connector, days, ends, told),
+            CredentialsExpiring(shop, before.connector, days, ends, announced_at),
         )
 
 
 def announce_oversell(
     observers: Observers, merchant: str, fact: OversellRecord | ClearedRecord
 ) -> None:
-    """Tell of an oversell, or of its end, after the commit that recorded it."""
+    """Tell observers of an oversell, or of its end, after the commit that recorded it."""
     product, at = (
         f"merchants/{merchant}/products/{fact.product}",
         _EPOCH + timedelta(microseconds=fact.at),
     )
     if isinstance(fact, ClearedRecord):
         ended = tuple(_oversell(merchant, number) for number in fact.oversells)
-        observers.tell("zaiko_oversold_cleared", OversoldCleared(product, ended, at))
+        observers.publish("zaiko_oversold_cleared", OversoldCleared(product, ended, at))
         return
     found, by = fact.root_cause, fact.by
-    observers.tell(
+    observers.publish(
         "zaiko_oversold",
         Oversold(
             oversell=_oversell(merchant, by.seq),
@@ -132,8 +138,8 @@ def _oversell(merchant: str, movement: int) -> str:
 
 
 def waiting_reasons() -> frozenset[str]:
-    """The reasons for which a shop waits for a person, those of third parties' error classes
-    included."""
+    """Return the reasons for which a shop waits for a person, including those of third parties'
+    error classes."""
     waits = (
         kind
         for base in (Pause, Stop)

@@ -58,7 +58,7 @@ class Registry:
     _manager: Any = None
 
     def report_of(self, connector: str) -> PluginReport | None:
-        """The plugin that brought (or should have brought) a connector."""
+        """Return the plugin that brought (or should have brought) a connector."""
         for report in self.plugins:
             if connector in report.connectors or report.name == connector:
                 return report
@@ -75,9 +75,9 @@ class Registry:
         )
 
     def simulators(self) -> Mapping[str, SimulatorType]:
-        """The platform simulators of the loaded plugins, by connector id. A plugin whose simulator
-        cannot be had costs that one only; when none can be had, the first plugin's error is raised
-        (most often the extra `simulators` is not installed)."""
+        """Return the platform simulators of the loaded plugins, by connector id. A plugin whose
+        simulator is not available costs that one only; when none is, the first plugin's error is
+        raised (most often the extra `simulators` is not installed)."""
         found: dict[str, SimulatorType] = {}
         errors: list[Exception] = []
         for implementation in (
@@ -176,7 +176,8 @@ def _register(
 
 
 def _taking_one(impl: Any) -> Callable[[Any], Any]:
-    """An implementation may leave the argument out."""
+    """Return the implementation as a function of one argument; an implementation may leave it
+    out."""
     return impl.function if impl.argnames else lambda _: impl.function()
 
 

@@ -1,8 +1,8 @@
-"""Tells plugins what happened, without ever waiting for them.
+"""Delivers events to plugins, without ever waiting for them.
 
-Each plugin has a thread and a bounded queue of its own, so one that is slow, raises or hangs costs
-only itself. Delivery is best effort within this process, at most once, in order per plugin: what is
-queued when the process dies is not told.
+Each plugin has a thread and a bounded queue of its own, so a plugin that is slow, raises or hangs
+affects only itself. Delivery is best effort within this process, at most once, in order per plugin:
+what is queued when the process dies is lost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Call = tuple[str, Callable[[Any], None], object]
 
 
 class Observers:
-    """`hooks(name)` gives (plugin, implementation) of a hook. `tell`: from any thread; `close`
+    """`hooks(name)` gives (plugin, implementation) of a hook. `publish`: from any thread; `close`
     once, after the last."""
 
     def __init__(
@@ -34,30 +34,30 @@ class Observers:
     ) -> None:
         self._hooks, self._log, self._capacity = hooks, log, capacity
         self._lock = threading.Lock()
-        self._lanes: dict[str, _Lane] = {}
+        self._queues: dict[str, _PluginQueue] = {}
 
-    def tell(self, hook: str, event: object) -> None:
-        """Hand the event to every plugin that implements the hook. Never blocks and never raises
+    def publish(self, hook: str, event: object) -> None:
+        """Queue the event for every plugin that implements the hook. Never blocks, and never raises
         for a plugin's fault."""
         for plugin, function in self._hooks(hook):
             with self._lock:
-                if (lane := self._lanes.get(plugin)) is None:
-                    lane = self._lanes[plugin] = _Lane(plugin, self._log, self._capacity)
-            lane.put((hook, function, event))
+                if (waiting := self._queues.get(plugin)) is None:
+                    waiting = self._queues[plugin] = _PluginQueue(plugin, self._log, self._capacity)
+            waiting.put((hook, function, event))
 
     def dropped(self) -> dict[str, int]:
-        """Events that were not told because the plugin was too slow, by plugin."""
-        return {name: lane.dropped for name, lane in self._lanes.items()}
+        """Return the events that were dropped because the plugin was too slow, by plugin."""
+        return {name: waiting.dropped for name, waiting in self._queues.items()}
 
     def close(self, *, grace: float) -> None:
         """Let plugins take what is queued, for `grace` seconds in all; then leave them: their
-        threads don't keep the process."""
+        threads do not keep the process alive."""
         until = time.monotonic() + grace
-        for lane in self._lanes.values():
-            lane.close(until)
+        for waiting in self._queues.values():
+            waiting.close(until)
 
 
-class _Lane:
+class _PluginQueue:
     def __init__(self, plugin: str, log: Log, capacity: int) -> None:
         self.dropped = 0
         self._plugin, self._log = plugin, log
@@ -98,7 +98,7 @@ class _Lane:
                 continue
             try:
                 function(event)
-            except BaseException as error:  # noqa: BLE001 - a plugin's own code; its lane goes on with the next event
+            except BaseException as error:  # noqa: BLE001 - a plugin's own code; its queue goes on with the next event
                 self._log.error(
                     "observer_failed", plugin=self._plugin, hook=hook, error=type(error).__name__
                 )

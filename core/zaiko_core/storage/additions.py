@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, delete, func, or_, select, update
 
 from zaiko_core.app.records import AdditionRecord, Page, PlaceRecord
 from zaiko_core.domain.addition import AdditionState, ReceivingOnly, Sale
-from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.demand import DemandState
 from zaiko_core.storage import schema
 from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns, update_rows
@@ -253,7 +253,7 @@ class AdditionRows(Scope):
         """Return the lines of the listing in orders of the shop that were placed or changed at or
         after `since`."""
         orders, lines = schema.orders, schema.order_lines
-        gone = orders.c.state.in_([OrderState.CANCELLED.value, OrderState.DELETED.value])
+        gone = orders.c.state.in_([DemandState.CANCELLED.value, DemandState.DELETED.value])
         cancelled = case((gone, lines.c.ordered), else_=lines.c.cancelled).label("cancelled")
         query = (
             select(lines.c.ordered, cancelled, orders.c.placed_at, orders.c.version)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select
 
 from zaiko_core.app.records import Page, StoredOrder
-from zaiko_core.domain.demand import Line, OrderRecord
+from zaiko_core.domain.demand import DemandLine, OrderRecord
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
@@ -68,7 +68,7 @@ _ORDERS = Codec(
 )
 _LINES = Codec(
     schema.order_lines,
-    Line,
+    DemandLine,
     conversions={
         "parts": (
             lambda document: tuple(Part(product, count) for product, count in document),
@@ -224,9 +224,11 @@ class OrderRows(Scope):
             Page(limit, (shop, after)), shop=shop, states=(), suspect=True, uncounted=False
         )
 
-    def _lines(self, orders: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Line, ...]]:
+    def _lines(
+        self, orders: Iterable[tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[DemandLine, ...]]:
         keys = [{"shop": shop, "order_id": order} for shop, order in orders]
-        found: dict[tuple[str, str], list[Line]] = defaultdict(list)
+        found: dict[tuple[str, str], list[DemandLine]] = defaultdict(list)
         for row in lookup(
             self.connection,
             schema.order_lines,
@@ -247,11 +249,11 @@ class OrderRows(Scope):
             }
         )
 
-    def _line_row(self, shop: str, order: str, line: Line) -> dict[str, Any]:
+    def _line_row(self, shop: str, order: str, line: DemandLine) -> dict[str, Any]:
         return _LINES.write(line) | {"merchant": self.merchant, "shop": shop, "order_id": order}
 
 
-def _stored(row: Row[Any], lines: Sequence[Line]) -> StoredOrder:
+def _stored(row: Row[Any], lines: Sequence[DemandLine]) -> StoredOrder:
     return StoredOrder(
         row.shop,
         _ORDERS.read(row, lines=tuple(lines)),

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from zaiko_core.app.records import GivenBack, LinkState, Page, ShopRecord
+from zaiko_core.app.records import LinkState, Page, RunResult, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage import schema
 from zaiko_core.storage.codec import Codec
@@ -71,7 +71,7 @@ FREED: dict[str, Any] = {
 }
 """What releasing a shop sets. Parameters: `attempt` by `params`, `now`, and `later` (µs; None:
 after its interval)."""
-_GIVE_BACK = (
+_RELEASE = (
     update(_SHOPS)
     .where(
         *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop", "lease_token")),
@@ -161,25 +161,29 @@ class ShopRows(Scope):
             update(table).where(self.mine(table), table.c.shop == record.shop).values(values)
         )
 
-    def give_back(self, shop: str, token: int, end: GivenBack) -> int | None:
+    def release(
+        self, shop: str, token: int, result: RunResult, *, next_in: int | None, run_id: str | None
+    ) -> int | None:
         """End the run under `token` in one statement: save its status, release the lease, and set
-        when the shop is due again. The settings' revision stays. Return when it is due (µs), None
-        if it is paused. Raises LeaseLost when the shop is no longer held under the token. Locks the
-        shop's row."""
+        when the shop is due again: in `next_in` µs (None: its interval), at once when it was
+        triggered meanwhile, unless runs have failed. `run_id`: None where the run did nothing and
+        is not written down. The settings' revision stays. Return when it is due (µs), None if it is
+        paused. Raises LeaseLost when the shop is no longer held under the token. Locks the shop's
+        row."""
         values = params(
             merchant=self.merchant,
             shop=shop,
             lease_token=token,
-            attempt=end.attempt,
-            problem=end.problem.document() if end.problem else None,
-            last_run=end.run,
-            last_success_at=self.now if end.succeeded else None,
+            attempt=result.attempt,
+            problem=result.problem.document() if result.problem else None,
+            last_run=run_id,
+            last_success_at=self.now if result.succeeded else None,
             status_revision=self.revision,
-            order_cursor=end.cursor,
-            orders_complete_until=end.complete_until,
+            order_cursor=result.order_cursor,
+            orders_complete_until=result.orders_complete_until,
         )
-        times = {"now": self.now, "later": None if end.next_in is None else self.now + end.next_in}
-        row = self.execute(_GIVE_BACK, values | times).one_or_none()
+        times = {"now": self.now, "later": None if next_in is None else self.now + next_in}
+        row = self.execute(_RELEASE, values | times).one_or_none()
         if row is None:
             raise LeaseLost(f"shops/{shop} is no longer held under token {token}")
         return None if row.due_at is None else int(row.due_at)

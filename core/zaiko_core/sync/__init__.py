@@ -1,1 +1,1 @@
-"""The asynchronous shell: scheduler, cycle and push."""
+"""The asynchronous shell of runs: the scheduler, and what is said to platforms."""

@@ -1,5 +1,5 @@
 """The open connectors of this process: one for each shop, shared by its runs, checks, readings of
-listings and notifications, so that tokens, quotas and connections are known once (ADR 0009)."""
+listings and webhooks, so that tokens, quotas and connections are known once (ADR 0009)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zaiko_core.app.records import ShopRecord
 from zaiko_core.sync.guard import GuardedConnector
 
 IDLE = 600.0
-"""Seconds after which a connector that nobody uses is closed: 20,000 shops do not keep 20,000
+"""Seconds after which an unused connector is closed: 20,000 shops do not keep 20,000
 connections."""
 _SWEEP = 60.0
 
@@ -31,7 +31,8 @@ class _Kept:
 
 
 class Connectors:
-    """Of one event loop. `open_` opens a shop's connector, and raises what `use` then raises."""
+    """A pool for one event loop. `open_` opens a shop's connector, and raises what `use` then
+    raises."""
 
     def __init__(self, open_: Open, *, clock: Clock) -> None:
         self._open, self._clock = open_, clock
@@ -40,14 +41,14 @@ class Connectors:
 
     @property
     def count(self) -> int:
-        """How many are open, but for those that have been replaced and end with their last user."""
+        """How many are open, without those that were replaced and close with their last user."""
         return len(self._kept)
 
     @contextlib.asynccontextmanager
     async def use(self, merchant: str, shop: ShopRecord) -> AsyncIterator[GuardedConnector]:
-        """The shop's connector, for as long as the context lasts; others may use it meanwhile. One
-        with other settings or credentials is opened anew, and the old one closed when its last user
-        is done."""
+        """Lend the shop's connector for as long as the context lasts; others may use it meanwhile.
+        A connector with other settings or credentials is opened afresh, and the old one closed when
+        its last user is done."""
         await self._sweep()
         kept = await self._current(merchant, shop)
         kept.users += 1
@@ -60,13 +61,13 @@ class Connectors:
                 await kept.connector.aclose()
 
     async def forget(self) -> None:
-        """Open every connector anew at its next use."""
+        """Open every connector afresh at its next use."""
         for key in list(self._kept):
             if key in self._kept:
                 await _end(self._kept.pop(key))
 
     async def aclose(self) -> None:
-        """Close them all, also those in use; nothing is opened any more afterwards."""
+        """Close them all, also those in use; none may be opened afterwards."""
         kept, self._kept = list(self._kept.values()), {}
         for each in kept:
             await each.connector.aclose()
@@ -79,7 +80,7 @@ class Connectors:
         kept = self._kept.get(key)
         if kept is not None and kept.identity == identity:
             return kept
-        # In its place before anything is waited for: whoever comes meanwhile shares it.
+        # In its place before the first await: a concurrent caller shares it.
         fresh = self._kept[key] = _Kept(identity, self._open(merchant, shop))
         if kept is not None:
             fresh.users += 1

@@ -1,5 +1,5 @@
-"""Tells watchers that a merchant's revision has moved. Holds no events, only the newest revision
-that this process knows of."""
+"""Notifies watchers that a merchant's revision has moved. Holds no events, only the newest revision
+that this process knows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ChangeFeed:
         self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
-        """Something was committed."""
+        """Note a commit."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._alarm.set)
 
@@ -33,14 +33,14 @@ class ChangeFeed:
         self._task = asyncio.create_task(self._follow(), name="zaiko feed")
 
     async def stop(self) -> None:
-        """Stop following; waiters run into their time-outs."""
+        """Stop following; waiters run into their timeouts."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def wait(self, merchant: str, after: int, timeout: float) -> int:
-        """The merchant's newest known revision, as soon as it exceeds `after`, or whatever it is
-        after `timeout` seconds."""
+        """Return the merchant's newest known revision as soon as it exceeds `after`, or whatever it
+        is after `timeout` seconds."""
         self._waiting[merchant] = self._waiting.get(merchant, 0) + 1
         self._alarm.set()
         try:
@@ -56,8 +56,7 @@ class ChangeFeed:
         return self._known.get(merchant, after)
 
     async def _follow(self) -> None:
-        """One reader for all watchers: the heads of the merchants that somebody waits for, in one
-        query."""
+        """Read for all watchers the heads of the merchants that they wait for, in one query."""
         while True:
             self._alarm.clear()
             merchants = list(self._waiting)
@@ -67,7 +66,7 @@ class ChangeFeed:
                         lambda directory, names=merchants: directory.heads(names)  # type: ignore[misc]
                     )
                 except ServiceError:
-                    # The store does not answer; watchers wait, and are told by their next read.
+                    # The store does not answer; watchers wait, and their next read raises.
                     heads = {}
                 moved = {
                     name: head for name, head in heads.items() if head > self._known.get(name, 0)

@@ -1,5 +1,4 @@
-"""Keeps the gauges about what is in the store: how late the oldest shop is, how well numbers are
-verified."""
+"""Keeps the gauges about the store: how late the oldest shop is, how well numbers are verified."""
 
 from __future__ import annotations
 
@@ -15,13 +14,13 @@ from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import job_door
 
 LATENESS = 5.0
-"""Seconds between two looks at what is due."""
-CENSUS = 300.0
+"""Seconds between two readings of what is due."""
+STATISTICS = 300.0
 """Seconds between two counts of all links."""
 
 
 class Gauges:
-    """Runs until stopped. In each replica: the numbers are the same, whoever is asked."""
+    """Runs until stopped, in each replica: the numbers are the same everywhere."""
 
     def __init__(self, db: Database, metrics: Metrics, *, clock: Clock, log: Log) -> None:
         self._db, self._metrics, self._clock, self._log = db, metrics, clock, log
@@ -51,17 +50,17 @@ class Gauges:
         for (connector, cause), count in statistics.drifts.items():
             self._metrics.set(m.DRIFTS, count, connector=connector, cause=cause)
         self._metrics.set(m.OVERSOLD, statistics.oversells)
-        await self._look()
+        await self._read_lateness()
 
-    async def _look(self) -> None:
+    async def _read_lateness(self) -> None:
         due = (await job_door(self._db.transactions).read(lambda jobs: jobs.next_due())).first
         self._metrics.set(m.DUE_SECONDS, max(0.0, -due / 1_000_000) if due is not None else 0.0)
 
     async def _rounds(self) -> None:
         while True:
-            for _ in range(int(CENSUS / LATENESS)):
+            for _ in range(int(STATISTICS / LATENESS)):
                 await self._clock.sleep(LATENESS)
-                await self._try(self._look)
+                await self._try(self._read_lateness)
             await self._try(self.count)
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> None:

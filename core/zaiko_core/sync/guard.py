@@ -1,4 +1,4 @@
-"""A connector is not trusted: whatever it raises or forgets to answer stays inside its own shop."""
+"""A connector is not trusted: what it raises or forgets to answer stays inside its own shop."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ CALL_LIMIT = 120.0
 
 
 class ConnectorBug(ContractBroken):
-    """The connector raised what is not a ConnectorError. If it was writing, nobody knows what was
-    applied."""
+    """The connector raised an exception that is not a ConnectorError. If it was writing, it is
+    unknown what was applied."""
 
 
 class GuardedConnector:
@@ -56,7 +56,7 @@ class GuardedConnector:
     def opened(
         cls, kind: ConnectorType, context: ShopContext, settings: ConnectorSettings
     ) -> GuardedConnector:
-        """A shop's connector. Raises ConnectorError only: what `open` raises otherwise is a
+        """Open a shop's connector. Raises ConnectorError only: what `open` raises otherwise is a
         ConnectorBug."""
         try:
             return cls(kind.open(context, settings), settings.redact, kind.limits)

@@ -1,5 +1,5 @@
-"""Once an hour: forget what is kept for a while only: old change-feed rows, answers to repeated
-requests, pushes."""
+"""Forgets once an hour what is kept for a while only: old rows of the change feed, answers to
+repeated requests, pushes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import asyncio
 from zaiko_sdk import Clock, Log
 
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import Page
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.storage.engine import Database
+from zaiko_core.sync.merchants import each_merchant
 
 _HOUR = 3600.0
 KEPT = 24 * 3_600_000_000
 """µs for which changes and answers are kept at least."""
 PUSHES_KEPT = 30 * KEPT
-"""µs for which what was sent, and so any number, can be explained."""
+"""µs for which pushes are kept, so that any number can be explained."""
 OVERSELLS_KEPT = 90 * KEPT
 """µs for which an oversell is kept after it was cleared."""
 WEBHOOKS_KEPT = 3 * KEPT
@@ -47,13 +47,8 @@ class Maintenance:
 
     async def round(self) -> None:
         """Forget what is old, merchant by merchant."""
-        page = Page(size=500)
-        while merchants := await self._db.directory.read(
-            lambda directory, page=page: directory.page(page)  # type: ignore[misc]
-        ):
-            for record in merchants:
-                await self._db.write(record.merchant, _forget)
-            page = Page(size=500, after=(merchants[-1].merchant,))
+        async for merchant in each_merchant(self._db):
+            await self._db.write(merchant, _forget)
 
     async def _rounds(self) -> None:
         while True:

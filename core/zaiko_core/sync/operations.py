@@ -1,16 +1,17 @@
-"""Runs operations: refreshing a shop's listings, and bulk linking. Each is idempotent, so one that
-died with its process is simply run again from the start by the next process that claims it."""
+"""Runs operations: refreshing a shop's listings, bulk linking, cutting over. Each is idempotent:
+one that died with its process is run again from the start by the next process that claims it."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, replace
 from typing import Any
 
-from zaiko_sdk import ConnectorError, ListingRef, Log, Skip
+from structlog.contextvars import bound_contextvars
+from zaiko_sdk import ConnectorError, ListingRef, Skip
 
+from zaiko_core import tracing
 from zaiko_core.app import shops
 from zaiko_core.app.bulk_link import (
     BulkLinkOrder,
@@ -29,26 +30,36 @@ from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import OperationClaim
 from zaiko_core.storage.uow import StorageUnitOfWork
 from zaiko_core.sync import translation
+from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.guard import GuardedConnector
+from zaiko_core.sync.shop_access import ShopAccess
 
 _BATCH = 500
 
-OpenShop = Callable[[str, str], AbstractAsyncContextManager[GuardedConnector]]
+
+class OperationCancelled(Exception):
+    """A person asked the operation to stop."""
 
 
-class Cancelled(Exception):
-    """Somebody asked the operation to stop."""
+class OperationRunner:
+    """One per process. `can_sync` says whether a connector's shops can be synced."""
 
-
-class Operations:
-    """`open_shop(merchant, shop)` gives the shop's connector; `can_sync` says whether a connector's
-    shops can be synced."""
-
-    def __init__(self, db: Database, *, open_shop: OpenShop, can_sync: CanSync, log: Log) -> None:
-        self._db, self._open_shop, self._can_sync, self._log = db, open_shop, can_sync, log
+    def __init__(
+        self, db: Database, shops: ShopAccess, can_sync: CanSync, environment: Environment
+    ) -> None:
+        self._db, self._shops, self._can_sync = db, shops, can_sync
+        self._log, self._tracer = environment.log, environment.tracer
 
     async def run(self, claim: OperationClaim) -> None:
-        """Run one operation to its end and record it."""
+        """Run one operation to its end and record it, in a trace of its own."""
+        about = {"zaiko.merchant": claim.merchant, "zaiko.operation": claim.operation}
+        with (
+            tracing.span(self._tracer, "operation", about, root=True),
+            bound_contextvars(merchant=claim.merchant, operation=claim.operation, **tracing.ids()),
+        ):
+            await self._run(claim)
+
+    async def _run(self, claim: OperationClaim) -> None:
         work: dict[str, Callable[[str, OperationRecord], Awaitable[dict[str, Any]]]] = {
             REFRESH_LISTINGS: self._refresh,
             BULK_LINK: self._bulk_link,
@@ -59,7 +70,7 @@ class Operations:
             return
         try:
             result = await work[record.kind](claim.merchant, record)
-        except Cancelled:
+        except OperationCancelled:
             await self._save(claim, state=OperationState.CANCELLED)
         except ConnectorError as error:
             await self._save(
@@ -71,29 +82,29 @@ class Operations:
                 state=OperationState.FAILED,
                 problem=Problem(error.reason, error.message, metadata=error.metadata),
             )
-        except Exception as error:  # noqa: BLE001 - a fault of ours that nobody would see if it were tried for ever
+        except Exception as error:  # noqa: BLE001 - a fault of ours; repeating it would hide it
             self._log.error(
                 "operation_crashed",
                 operation=claim.operation,
                 error=repr(error),
                 trace=traceback.format_exc(),
             )
-            told = (
+            message = (
                 "the operation failed unexpectedly; tell the operator the incident "
                 f"{claim.operation}"
             )
             await self._save(
                 claim,
                 state=OperationState.FAILED,
-                problem=Problem("INTERNAL", told, metadata={"incident": claim.operation}),
+                problem=Problem("INTERNAL", message, metadata={"incident": claim.operation}),
             )
         else:
             await self._save(claim, state=OperationState.SUCCEEDED, result=result)
 
     async def _refresh(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
-        """Read the whole catalogue; what it did not deliver has vanished."""
+        """Read the whole catalogue; listings that it did not deliver have vanished."""
         shop, started, seen, new, changed = record.shop, 0, 0, 0, 0
-        async with self._open_shop(merchant, shop) as connector:
+        async with self._shops.connector(merchant, shop) as connector:
             async for page in connector.list_listings(None):
                 listings = [translation.listing_from(listing, shop) for listing in page.listings]
                 moment, (added, altered) = await self._db.write(
@@ -138,7 +149,7 @@ class Operations:
         shop, dry_run = record.shop, bool(record.arguments["dry_run"])
         wanted = await self._db.read(merchant, lambda uow: candidates(uow, shop))
         report, done = CutOverReport(dry_run), 0
-        async with self._open_shop(merchant, shop) as connector:
+        async with self._shops.connector(merchant, shop) as connector:
             while done < len(wanted):
                 batch = wanted[done : done + connector.limits.read_batch]
                 shown = await _numbers(connector, batch)
@@ -163,7 +174,7 @@ class Operations:
             return True
 
         if not await self._db.write(merchant, note):
-            raise Cancelled
+            raise OperationCancelled
 
     async def _save(
         self,
@@ -200,8 +211,8 @@ class Operations:
 async def _numbers(
     connector: GuardedConnector, batch: Sequence[ListingRecord]
 ) -> dict[str, int | Problem | None]:
-    """What the shop shows, by listing, or why that cannot be told. A batch that is refused as a
-    whole is read one by one."""
+    """Return what the shop shows, by listing, or why it cannot be read. A batch that is refused as
+    a whole is read one by one."""
     refs = {ListingRef(listing.external_id, listing.data).external_id: listing for listing in batch}
     try:
         levels = await connector.read_inventory(

@@ -1,5 +1,5 @@
-"""Claims due shops and runs them, at most `capacity` at once, one run per shop over all replicas
-(ADR 0005)."""
+"""Claims due shops and runs them, at most `capacity` concurrently, one run per shop over all
+replicas (ADR 0005)."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost, NotFound, ServiceError
 from zaiko_core.storage.engine import Database
 from zaiko_core.storage.jobs import Due, Jobs, OperationClaim, job_door
+from zaiko_core.sync import backoff
 
 T = TypeVar("T")
 
-RunShop = Callable[[JobClaim], Awaitable[None]]
-"""Ends by giving the shop back, or raises."""
+RunShop = Callable[[JobClaim, Callable[[], bool]], Awaitable[None]]
+"""Runs a claimed shop, and ends by releasing it, or raises. The second argument says whether a
+person asked the run to end: the run looks where it may end; nothing interrupts it in between."""
 RunOperation = Callable[[OperationClaim], Awaitable[None]]
 
 
 _SOON = 0.05
-"""Seconds until a lease is renewed whose row was another transaction's."""
+"""Seconds until the renewal of a lease is tried again whose row another transaction had locked."""
 _RETRY_SHARE = 4
-"""One in so many of the places at once is for shops whose last run failed: a platform that is down
-holds no more of them with calls that time out."""
+"""One in four places is for shops whose last run failed: a platform that is down occupies no more
+of them with calls that time out."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerConfig:
-    """`owner` names this process; lease and poll in seconds; `capacity` runs at once."""
+    """`owner` names this process; lease and poll in seconds; at most `capacity` shops run
+    concurrently."""
 
     owner: str
     lease: float = 5.0
@@ -43,8 +46,8 @@ class SchedulerConfig:
 
 
 class Scheduler:
-    """Runs until stopped. It looks when something is due that it knows of, and each `poll` seconds
-    for what it does not. `wake` may be called from any thread."""
+    """Runs until stopped. It claims when something is due that it knows of, and each `poll` seconds
+    for what it does not know. `wake` may be called from any thread."""
 
     def __init__(
         self,
@@ -64,24 +67,19 @@ class Scheduler:
         self._tasks: list[asyncio.Task[None]] = []
         self._alarm = asyncio.Event()
         self._look_at = 0.0
-        """When it looks next, by the loop's clock."""
+        """When it claims next, by the loop's clock."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._stopped = asyncio.Event()
-        self._ear: asyncio.Task[None] | None = None
+        self._cancellation_poller: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> int:
         """Shops that run now."""
         return len(self._held)
 
-    def is_cancelled(self, claim: JobClaim) -> bool:
-        """Whether this run was asked to end. A run looks where it may end; nothing interrupts it in
-        between."""
-        return claim in self._cancelled
-
     def wake(self, due_in: float = 0.0) -> None:
-        """Something is due in so many seconds."""
+        """Note that something is due in `due_in` seconds."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._expect, due_in)
 
@@ -92,23 +90,25 @@ class Scheduler:
             self._alarm.set()
 
     async def start(self, connectors: Collection[str]) -> None:
-        """Begin to claim, first of all the shops of these connectors that were backing off."""
+        """Begin to claim, first the shops of these connectors that were backing off."""
         self._loop = asyncio.get_running_loop()
         await self._jobs(lambda jobs: jobs.retry(connectors))
         self._tasks = [
             asyncio.create_task(self._claiming(), name="zaiko scheduler"),
             asyncio.create_task(self._renewing(), name="zaiko leases"),
         ]
-        self._ear = asyncio.create_task(self._hearing(), name="zaiko cancelled runs")
+        self._cancellation_poller = asyncio.create_task(
+            self._poll_cancellations(), name="zaiko cancelled runs"
+        )
 
-    def rest(self) -> None:
-        """Claim nothing more; what runs goes on. The first thing in a drain."""
+    def stop_accepting(self) -> None:
+        """Claim nothing more; what runs goes on. A drain begins with this."""
         self._stopping = True
         self.wake()
 
     async def run_due(self) -> int:
         """Run what is due now, one after the other, without the scheduler's loops, so that a
-        simulation on virtual time repeats itself exactly. How many shops and operations were
+        simulation on virtual time repeats itself exactly. Return how many shops and operations were
         run."""
 
         def take(jobs: Jobs) -> tuple[list[JobClaim], list[OperationClaim]]:
@@ -127,9 +127,9 @@ class Scheduler:
             done += len(claims) + len(operations)
 
     async def stop(self, *, grace: float) -> None:
-        """Stop claiming, let runs finish for `grace` seconds, cancel the rest, give every lease
-        back. A cancelled run loses nothing: what it sent is recorded as in flight."""
-        self.rest()
+        """Stop claiming, let runs finish for `grace` seconds, cancel the rest, release every lease.
+        A cancelled run loses nothing: what it sent is recorded as pending."""
+        self.stop_accepting()
         running = [task for _, task in self._held.values()] + list(self._operations.values())
         if running:
             _, late = await asyncio.wait(running, timeout=grace)
@@ -137,8 +137,8 @@ class Scheduler:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
         self._stopped.set()
-        if self._ear is not None:
-            await self._ear
+        if self._cancellation_poller is not None:
+            await self._cancellation_poller
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -147,15 +147,15 @@ class Scheduler:
 
     async def _claiming(self) -> None:
         while not self._stopping:
-            # Whoever wakes it from now on is heard after this look.
+            # A wake-up from now on is noticed after this claim.
             self._look_at = asyncio.get_running_loop().time() + self._config.poll
             try:
                 self._expect(await self._claim())
             except ServiceError as error:
                 self._log.error("claim_failed", reason=error.reason)
-            await self._rest_until_due()
+            await self._sleep_until_due()
 
-    async def _rest_until_due(self) -> None:
+    async def _sleep_until_due(self) -> None:
         while (
             not self._stopping and (left := self._look_at - asyncio.get_running_loop().time()) > 0
         ):
@@ -165,7 +165,7 @@ class Scheduler:
                     await self._alarm.wait()
 
     async def _claim(self) -> float:
-        """Claim what is due and start it; in how many seconds there is more."""
+        """Claim what is due and start it; return the delay in seconds until there is more."""
         room = self._config.capacity - len(self._held)
         if room <= 0:
             return self._config.poll
@@ -187,8 +187,7 @@ class Scheduler:
                     self._operate(operation), name=f"operation {operation.operation}"
                 )
         if due.first is None or (due.first <= 0 and not claims and not operations):
-            # What is due and cannot be had: another replica takes it in this moment, or it stands
-            # behind its like.
+            # Due but not claimable: locked by another replica, or over the quota of retries.
             return self._config.poll
         return max(0.001, due.first / 1_000_000)
 
@@ -197,14 +196,14 @@ class Scheduler:
             try:
                 await self._run_claimed(claim)
             finally:
-                # What `run_shop` has bound for its lines; simulations run one shop after the other
-                # in one context.
+                # What `run_shop` has bound for its log lines; simulations run one shop after the
+                # other in one context.
                 unbind_contextvars("run", "trace_id", "cause")
 
     async def _run_claimed(self, claim: JobClaim) -> None:
         crashed = False
         try:
-            await self._run_shop(claim)
+            await self._run_shop(claim, lambda: claim in self._cancelled)
         except (LeaseLost, NotFound):
             self._log.warning(
                 "run_lost", merchant=claim.merchant, shop=claim.shop, token=claim.token
@@ -222,13 +221,13 @@ class Scheduler:
             crashed = True
         finally:
             if len(self._held) >= self._config.capacity:
-                # Something may have been waiting for this place.
+                # A shop may have been waiting for this place.
                 self._expect(0.0)
             self._held.pop((claim.merchant, claim.shop), None)
             self._cancelled.discard(claim)
         if crashed:
             attempt = claim.attempt + 1
-            next_in = min(2 ** min(attempt, 6), 60) * 1_000_000
+            next_in = backoff.after_crash(attempt).wait
             with contextlib.suppress(ServiceError):
                 await self._jobs(lambda jobs: jobs.finish(claim, next_in=next_in, attempt=attempt))
             self._expect(0.0)
@@ -236,7 +235,7 @@ class Scheduler:
     async def _operate(self, claim: OperationClaim) -> None:
         try:
             await self._run_operation(claim)
-        except Exception as error:  # noqa: BLE001 - as above; the lease ends and the operation is taken up again
+        except Exception as error:  # noqa: BLE001 - the lease expires and the operation is run again
             self._log.error(
                 "operation_crashed",
                 operation=claim.operation,
@@ -248,8 +247,8 @@ class Scheduler:
             self._operations.pop(claim, None)
 
     async def _renewing(self) -> None:
-        """Renew every lease each third of its length, and soon again those whose row was another
-        transaction's."""
+        """Renew every lease each third of its length, and soon again those whose row another
+        transaction had locked."""
         clock, third = asyncio.get_running_loop().time, self._config.lease / 3
         while True:
             next_at = clock() + third
@@ -266,8 +265,8 @@ class Scheduler:
     async def _renew(
         self, claims: Sequence[JobClaim], operations: Sequence[OperationClaim]
     ) -> Sequence[JobClaim]:
-        """Those that could not be looked at. A run whose lease was lost is cancelled: the database
-        refuses its writes anyway."""
+        """Renew leases; return the claims whose rows were locked. A run whose lease was lost is
+        cancelled: the database refuses its writes anyway."""
         if not claims and not operations:
             return ()
 
@@ -287,12 +286,12 @@ class Scheduler:
                 held[1].cancel()
         return renewal.busy
 
-    async def _hearing(self) -> None:
-        """Look each `poll` seconds which of the runs of this process were asked to end, here or on
-        another replica."""
+    async def _poll_cancellations(self) -> None:
+        """Read each `poll` seconds which runs of this process were asked to end, here or on another
+        replica."""
         while not self._stopped.is_set():
-            # Ends by itself: a transaction that is cut off goes on in its thread while the store is
-            # closed.
+            # Not cancelled from outside: a transaction that is cut off would go on in its thread
+            # while the store is closed.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.poll):
                     await self._stopped.wait()

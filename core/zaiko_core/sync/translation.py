@@ -1,5 +1,5 @@
-"""From what a connector says to what the engine stores. A connector is not trusted: types, ranges
-and sizes are checked here, and what does not hold becomes ContractBroken of that connector."""
+"""Translates what a connector says into what the engine stores. A connector is not trusted: types,
+ranges and sizes are checked here, and a violation raises ContractBroken of that connector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zaiko_sdk import Timeout as SdkTimeout
 from zaiko_sdk.errors import PlatformDown
 
 from zaiko_core.app.records import ListingRecord
-from zaiko_core.domain.demand import Line, OrderRecord, OrderState
+from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.problem import Problem
 from zaiko_core.sync.guard import ConnectorBug
@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def micros(moment: datetime) -> int:
-    """µs since 1970, exactly."""
+    """Return µs since 1970, exactly. Raises ContractBroken for a time without a zone."""
     if moment.tzinfo is None:
         raise ContractBroken(f"a time without a zone: {moment}")
     delta = moment - _EPOCH
@@ -29,11 +29,11 @@ def micros(moment: datetime) -> int:
 
 
 def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
-    """One reading of an order. Raises ContractBroken."""
+    """Translate one reading of an order. Raises ContractBroken."""
     if not isinstance(order, Order) or not order.external_id:
         raise ContractBroken(f"an order without an id: {order!r:.200}")
     lines = tuple(
-        Line(
+        DemandLine(
             line=line.external_id,
             listing=listing_id(line.listing) if line.listing else "",
             ordered=_units(order, line.ordered),
@@ -51,7 +51,7 @@ def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
         number=_text(order.number),
         version=micros(order.version or read_at),
         read_at=micros(read_at),
-        state=OrderState(order.state.value),
+        state=DemandState(order.state.value),
         placed_at=micros(order.placed_at),
         lines=lines,
         # An order that lost its lines on the way would release them: both words mean the same here.
@@ -66,8 +66,9 @@ def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
 def orders_from(
     orders: Sequence[Order], *, read_at: datetime
 ) -> tuple[list[OrderRecord], list[str]]:
-    """A page of orders; what could not be understood is told apart and does not stop the rest. Of a
-    bad order with an id it is at least kept that it exists, so that a person is shown it."""
+    """Translate a page of orders. Return the orders, and a text for each that could not be
+    understood: it does not stop the rest. Of such an order with an id it is kept at least that it
+    exists, so that a person sees it."""
     good: list[OrderRecord] = []
     bad: list[str] = []
     for order in orders:
@@ -84,7 +85,7 @@ def orders_from(
 
 
 def listing_from(listing: Listing, shop: str) -> ListingRecord:
-    """A listing as stored."""
+    """Translate a listing. Raises ContractBroken."""
     if not listing.ref.external_id:
         raise ContractBroken(f"a listing without an id: {listing!r:.200}")
     return ListingRecord(
@@ -102,27 +103,27 @@ def listing_from(listing: Listing, shop: str) -> ListingRecord:
 
 
 def problem_of(error: ConnectorError) -> Problem:
-    """What a person is shown of an error that a connector raised."""
+    """Return what a person is shown of an error that a connector raised."""
     return Problem(error.reason, error.message, error.platform_message)
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Seconds that the platform asked us to wait, or None."""
+    """Return the seconds that the platform asked us to wait, or None."""
     if isinstance(error, (Throttled, PlatformDown)):
         return error.retry_after
     return None
 
 
 def is_ambiguous(error: ConnectorError) -> bool:
-    """Whether a write that raised this may have been applied: time-outs that do not deny it, and
-    bugs of the connector."""
+    """Return whether a write that raised this may have been applied: timeouts that do not deny it,
+    and bugs of the connector."""
     if isinstance(error, SdkTimeout):
         return error.sent is not False
     return isinstance(error, ConnectorBug)
 
 
 def waits_for_person(error: BaseException) -> bool:
-    """Whether the shop is held until somebody acts."""
+    """Return whether the shop is held until a person acts."""
     return isinstance(error, (Pause, Stop)) and not isinstance(error, (Retry, ContractBroken))
 
 

@@ -59,7 +59,7 @@ func watch(syncs zaiko.SyncServiceClient, request *zaiko.WatchSyncRequest, take 
 				interrupted, resumed = false, true
 			}
 			// Half a snapshot is nothing to resume: what is lacking would never come.
-			if token != "" || delivery.GetMark().GetSnapshotComplete() {
+			if token != "" || delivery.GetBookmark().GetSnapshotComplete() {
 				token = delivery.ResumeToken
 			}
 			if take(delivery, resumed) {
@@ -123,7 +123,7 @@ func main() {
 				shown = state.GetConfirmed()
 			}
 		}
-		if delivery.GetMark().GetSnapshotComplete() {
+		if delivery.GetBookmark().GetSnapshotComplete() {
 			fmt.Println("snapshot complete")
 			known = true
 		}

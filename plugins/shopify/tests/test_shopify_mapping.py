@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zaiko_sdk import ContractBroken, Fields, ListingWarning, Order, OrderLine, OrderState
+from zaiko_sdk import ContractBroken, ListingWarning, Order, OrderLine, OrderState, ReplyFields
 from zaiko_shopify.levels import level_of
 from zaiko_shopify.listings import listing_of
 from zaiko_shopify.orders import draft_of, order_of
@@ -201,7 +201,7 @@ def test_an_order_without_id_or_lines_is_refused_in_words(row: Any) -> None:
 
 
 def test_the_variant_of_the_fact_sheet_is_understood() -> None:
-    listing = listing_of(Fields("variant", body("variant")))
+    listing = listing_of(ReplyFields("variant", body("variant")))
 
     assert (listing.ref.external_id, dict(listing.ref.data)) == (
         "gid://shopify/ProductVariant/51",
@@ -236,7 +236,7 @@ def test_a_listing_carries_the_warning_that_fits(
         at = at[name]
     at[path[-1]] = value
 
-    listing = listing_of(Fields("variant", row))
+    listing = listing_of(ReplyFields("variant", row))
 
     assert listing.warnings == {warning}
     assert (listing.quantity is None) is (warning is ListingWarning.NOT_STOCKED)

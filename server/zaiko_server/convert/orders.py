@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from zaiko.v1 import order_pb2, order_service_pb2
 from zaiko_core.app.records import StoredOrder
 from zaiko_core.app.suspects import Effect, Release
-from zaiko_core.domain.demand import Demand, Line, OrderRecord, OrderState
+from zaiko_core.domain.demand import Demand, DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.suspicion import Suspicion
 
 from zaiko_server import names
@@ -63,7 +63,7 @@ def order(
 
 
 def _line(
-    merchant: str, shop: str, record: OrderRecord, line: Line, external_ids: Mapping[str, str]
+    merchant: str, shop: str, record: OrderRecord, line: DemandLine, external_ids: Mapping[str, str]
 ) -> order_pb2.Order.Line:
     known = line.listing in external_ids
     return order_pb2.Order.Line(
@@ -75,7 +75,7 @@ def _line(
         ordered=line.ordered,
         cancelled=line.cancelled,
         fulfilled=line.fulfilled,
-        open=max(0, line.wanted - line.fulfilled) if record.state is OrderState.OPEN else 0,
+        open=max(0, line.wanted - line.fulfilled) if record.state is DemandState.OPEN else 0,
         products=[
             order_pb2.Order.Line.LinkedProduct(
                 product=names.PRODUCT(merchant, part.product), count=part.count

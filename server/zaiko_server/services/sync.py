@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from zaiko.v1 import drift_pb2, link_pb2, sync_run_pb2, sync_service_pb2_grpc
 from zaiko.v1 import sync_service_pb2 as pb
-from zaiko_core.app import audit, catalogue, links, shops, sync
+from zaiko_core.app import audit, catalogue, links, runs, shops
 from zaiko_core.app.operations import check_runnable
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import DriftRecord, Page, RunRecord
@@ -97,7 +97,7 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         merchant, shop, run = names.RUN.ids(request.name)
 
         def work(uow: UnitOfWork) -> pb.CancelSyncRunResponse:
-            found = sync.cancel_run(uow, shop, run)
+            found = runs.cancel_run(uow, shop, run)
             return pb.CancelSyncRunResponse(
                 sync_run=run_message(merchant, found), revision=uow.answer_revision
             )
@@ -210,12 +210,12 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
     def _sync_shop(self, uow: UnitOfWork, shop: str) -> list[str]:
         check_runnable(uow, shops.get(uow, shop), self._can_sync)
-        return sync.sync_now(uow, shops=[shop])
+        return runs.sync_now(uow, shops=[shop])
 
     def _sync_link(self, uow: UnitOfWork, shop: str, listing: str) -> list[str]:
         links.get(uow, shop, listing)
         check_runnable(uow, shops.get(uow, shop), self._can_sync)
-        return sync.sync_now(uow, link=(shop, listing))
+        return runs.sync_now(uow, link=(shop, listing))
 
     def _sync_product(self, uow: UnitOfWork, product: str) -> list[str]:
         catalogue.product(uow, product)

@@ -11,7 +11,7 @@ from api.requests import ORDER, REQUESTS
 from zaiko.v1 import order_service_pb2
 from zaiko_core.app import orders
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.domain.demand import OrderState
+from zaiko_core.domain.demand import DemandState
 
 
 @case("OrderService.ReleaseOrder", "ORDER_NOT_OPEN")
@@ -20,7 +20,7 @@ async def an_order_with_nothing_open(api: Api, world: World) -> Any:
     def close(uow: UnitOfWork) -> None:
         record = uow.orders.get("one", ["gid://toy/1"])["gid://toy/1"]
         orders.ingest(
-            uow, "one", [replace(record, state=OrderState.CANCELLED, version=record.version + 1)]
+            uow, "one", [replace(record, state=DemandState.CANCELLED, version=record.version + 1)]
         )
 
     await world.write(close)

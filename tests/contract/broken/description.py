@@ -8,11 +8,20 @@ from contract.broken.delegating import Delegating, described
 from pydantic import ConfigDict
 from zaiko_example.plugin import EXAMPLE
 from zaiko_example.settings import ExampleSettings
+from zaiko_example.simulator import ExampleSimulator
 from zaiko_sdk import (
     Capability,
     Connector,
     ShopContext,
 )
+
+
+class SlowShop(ExampleSimulator):
+    """Allows so few calls a second that a connector exceeds them on a busy machine too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.switch("requests_per_second", 5)
 
 
 class Bare(Connector):
@@ -63,4 +72,5 @@ described(
             context, settings.model_copy(update={"requests_per_second": 100_000.0})
         ),
     ),
+    simulator=SlowShop,
 )

@@ -12,7 +12,7 @@ from zaiko_core.app.records.history import (
     RunState,
     Trigger,
 )
-from zaiko_core.app.records.jobs import FEW, FoundShop, GivenBack, JobClaim, Renewal
+from zaiko_core.app.records.jobs import FEW, FoundShop, JobClaim, Renewal, RunResult
 from zaiko_core.app.records.links import (
     DriftRecord,
     DueLink,
@@ -37,7 +37,6 @@ __all__ = [
     "DriftRecord",
     "DueLink",
     "FoundShop",
-    "GivenBack",
     "Holding",
     "JobClaim",
     "LinkRecord",
@@ -56,6 +55,7 @@ __all__ = [
     "Renewal",
     "RunCounts",
     "RunRecord",
+    "RunResult",
     "RunState",
     "Shelf",
     "ShopRecord",

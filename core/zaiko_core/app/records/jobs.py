@@ -1,10 +1,10 @@
-"""The shop as a job: what a claim finds, and what a run gives back."""
+"""The shop as a job: what a claim finds, and how a run ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zaiko_core.app.records.history import Trigger
+from zaiko_core.app.records.history import RunCounts, RunState, Trigger
 from zaiko_core.app.records.shops import ShopRecord
 from zaiko_core.domain.problem import Problem
 
@@ -32,20 +32,29 @@ class FoundShop:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenBack:
-    """What is kept of a run with the shop that it gives back. `next_in` µs (None: its interval)
-    until it is due again, at once when it was triggered meanwhile, unless `attempt`, the runs that
-    failed in a row, is more than 0."""
+class RunResult:
+    """How a run ended, and what is kept of it with the shop that it releases."""
 
-    next_in: int | None
-    attempt: int
-    problem: Problem | None
-    succeeded: bool
-    run: str | None = None
-    """None: it did nothing, so it is not written down."""
-    cursor: str | None = None
-    complete_until: int | None = None
-    """Of pages of orders that brought nothing new; None: as stored."""
+    state: RunState
+    counts: RunCounts = field(default_factory=RunCounts)
+    problem: Problem | None = None
+    held: bool = False
+    """Whether the shop's links wait for a person."""
+    is_unfinished: bool = False
+    """Whether time was up: the shop is due again at once."""
+    retry_in: int | None = None
+    """µs until the run is repeated that failed."""
+    attempt: int = 0
+    """Runs that have failed in a row. While it is more than 0, a trigger does not bring the next
+    run forward."""
+    order_cursor: str | None = None
+    """Where fetching orders came to, while the last pages brought nothing new; None: as stored."""
+    orders_complete_until: int | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the shop works, though single links may have failed."""
+        return self.state in (RunState.SUCCEEDED, RunState.PARTIALLY_SUCCEEDED)
 
 
 @dataclass(frozen=True, slots=True)

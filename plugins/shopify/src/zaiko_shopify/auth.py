@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
-from zaiko_sdk import Clock, CredentialsRejected, Fields, PlatformDown, Retry
+from zaiko_sdk import Clock, CredentialsRejected, PlatformDown, ReplyFields, Retry
 
 from zaiko_shopify.replies import body_of, refusal_by_status, words_of
 from zaiko_shopify.settings import ShopifySettings
@@ -88,7 +88,7 @@ class Credentials:
             raise PlatformDown(
                 "Shopify answered the request for a token with something that is not JSON"
             )
-        granted = Fields("Shopify's token", body)
+        granted = ReplyFields("Shopify's token", body)
         life = granted.number("expires_in")
         self._given.append(granted.text("access_token"))
         return _Granted(granted.text("access_token"), asked + life * _SHARE_OF_LIFE, asked + life)

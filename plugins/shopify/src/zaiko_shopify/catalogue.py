@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from zaiko_sdk import ContractBroken, Fields, Listing, ListingPage, PageTrail, PlatformDown
+from zaiko_sdk import ContractBroken, Listing, ListingPage, PageTrail, PlatformDown, ReplyFields
 
 from zaiko_shopify.client import Client
 from zaiko_shopify.connections import connection
@@ -131,7 +131,7 @@ class Catalogue:
             self._client.log.warning("shopify_bulk_failed", problem=error.message)
             yield give_up
 
-    async def _status(self, operation: str) -> Fields | None:
+    async def _status(self, operation: str) -> ReplyFields | None:
         return (await self._client.query(BULK_STATUS, {"id": operation})).inner_or_none(
             "bulkOperation"
         )
@@ -156,7 +156,7 @@ class Catalogue:
         listings = []
         for index, row in enumerate(rows):
             try:
-                listings.append(listing_of(Fields(f"productVariants[{index}]", row)))
+                listings.append(listing_of(ReplyFields(f"productVariants[{index}]", row)))
             except ContractBroken as error:
                 identity = row.get("id") if isinstance(row, dict) else None
                 self._client.log.error(

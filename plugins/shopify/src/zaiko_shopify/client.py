@@ -15,9 +15,9 @@ from zaiko_sdk import (
     ConnectorError,
     ContractBroken,
     CostBucket,
-    Fields,
     PlatformDown,
     Repeats,
+    ReplyFields,
     ShopContext,
     Throttled,
     Timeout,
@@ -51,7 +51,7 @@ class Answer:
     usable reply and may have been applied, so a refusal now does not prove that nothing was
     applied."""
 
-    data: Fields
+    data: ReplyFields
     doubtful: bool
 
 
@@ -77,7 +77,9 @@ class Client:
         """Close the connections."""
         await self._http.aclose()
 
-    async def query(self, document: Document, variables: Mapping[str, Any] | None = None) -> Fields:
+    async def query(
+        self, document: Document, variables: Mapping[str, Any] | None = None
+    ) -> ReplyFields:
         """Send a read, and return `data`. Failures are repeated for a while."""
         return (await self._run(document, variables or {}, writing=False)).data
 
@@ -150,7 +152,7 @@ class Client:
             )
             await self.clock.sleep(wait)
 
-    async def _once(self, document: Document, body: bytes, *, writing: bool) -> Fields:
+    async def _once(self, document: Document, body: bytes, *, writing: bool) -> ReplyFields:
         response = await self._paced(document, body)
         self._note(response)
         error = refusal_by_status(response, what=document.name, writing=writing)
@@ -182,7 +184,7 @@ class Client:
             )
         if reply.get("data") is None:
             raise Garbled(f"Shopify's reply to {document.name} has no data and no errors")
-        return Fields(f"Shopify's {document.name}", reply["data"])
+        return ReplyFields(f"Shopify's {document.name}", reply["data"])
 
     async def _paced(self, document: Document, body: bytes) -> httpx.Response:
         token = await self._credentials.token()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zaiko_sdk import Fields
+from zaiko_sdk import ReplyFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Connection:
     after: str | None
 
 
-def connection(parent: Fields, name: str) -> Connection:
+def connection(parent: ReplyFields, name: str) -> Connection:
     """Read a page. Raises ContractBroken, also when there is more but no cursor to get it with."""
     page = parent.inner(name)
     info = page.inner("pageInfo")

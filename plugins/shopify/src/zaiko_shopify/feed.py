@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from zaiko_sdk import ContractBroken, Fields, Order, OrderPage, PageTrail
+from zaiko_sdk import ContractBroken, Order, OrderPage, PageTrail, ReplyFields
 
 from zaiko_shopify.client import Client
 from zaiko_shopify.connections import connection
@@ -182,7 +182,7 @@ class OrderFeed:
         """Return the change of a row, or None for a row without an id, of which nothing can be
         known."""
         try:
-            node = Fields(where, row)
+            node = ReplyFields(where, row)
             identity = node.text("id")
         except ContractBroken as error:
             self._client.log.error("shopify_order_without_id", problem=error.message)

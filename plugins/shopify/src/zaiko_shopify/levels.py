@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zaiko_sdk import ContractBroken, Fields
+from zaiko_sdk import ContractBroken, ReplyFields
 
 _AVAILABLE = "available"
 
@@ -25,7 +25,7 @@ def level_of(row: object, where: str) -> Level | None:
     ContractBroken."""
     if row is None or row == {}:
         return None
-    node = Fields(where, row)
+    node = ReplyFields(where, row)
     level = node.inner_or_none("inventoryLevel")
     stocked = level is not None and level.flag("isActive")
     return Level(
@@ -35,7 +35,7 @@ def level_of(row: object, where: str) -> Level | None:
     )
 
 
-def available_of(level: Fields) -> int:
+def available_of(level: ReplyFields) -> int:
     """Return the number that the shop sells from. Orders that were not shipped are already
     subtracted, so it may be negative."""
     for row in level.each("quantities"):

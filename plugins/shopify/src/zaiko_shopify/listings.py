@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zaiko_sdk import Fields, Listing, ListingRef, ListingWarning
+from zaiko_sdk import Listing, ListingRef, ListingWarning, ReplyFields
 
 from zaiko_shopify.levels import available_of
 
@@ -11,7 +11,7 @@ ITEM = "inventory_item"
 _ON_SALE = frozenset({"ACTIVE", "UNLISTED"})
 
 
-def listing_of(node: Fields) -> Listing:
+def listing_of(node: ReplyFields) -> Listing:
     """Return one variant as a listing. Raises ContractBroken when its id or its inventory item
     cannot be read, without which it has no name."""
     identity, item = node.text("id"), node.inner("inventoryItem")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from zaiko_sdk import Fields, SettingsInvalid
+from zaiko_sdk import ReplyFields, SettingsInvalid
 
 from zaiko_shopify.client import Client
 from zaiko_shopify.documents import LOCATIONS
@@ -77,7 +77,7 @@ def _named(location: str, known: list[Location]) -> Location:
     )
 
 
-def _location(node: Fields) -> Location:
+def _location(node: ReplyFields) -> Location:
     return Location(
         id=node.text("id"),
         name=node.text_or_empty("name"),

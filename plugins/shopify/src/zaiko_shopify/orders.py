@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from zaiko_sdk import ContractBroken, Fields, Order, OrderLine, OrderState
+from zaiko_sdk import ContractBroken, Order, OrderLine, OrderState, ReplyFields
 
 from zaiko_shopify.connections import connection
 from zaiko_shopify.line_units import Counters, Refunded, units
@@ -41,7 +41,7 @@ class Draft:
     are there."""
 
     external_id: str
-    node: Fields
+    node: ReplyFields
     lines: Sequence[Any]
     more_lines: str | None
     problems: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Draft:
 
 def draft_of(row: object, where: str) -> Draft:
     """Read an order's id and lines. Raises ContractBroken."""
-    node = Fields(where, row)
+    node = ReplyFields(where, row)
     identity = node.text("id")
     lines = connection(node, "lineItems")
     return Draft(identity, node, lines.rows, lines.after)
@@ -124,7 +124,7 @@ class _LineReader:
         """Return the line, or None when it needs no stock. Raises ContractBroken when it is not
         known which line it is, or how many units it has: the order without it would release
         them."""
-        node = Fields(f"lineItems[{index}]", row)
+        node = ReplyFields(f"lineItems[{index}]", row)
         identity = node.text("id")
         variant = _tried(problems, lambda: node.inner_or_none("variant"), None)
         if _needs_no_stock(node, variant):
@@ -156,7 +156,7 @@ class _LineReader:
         )
 
 
-def _needs_no_stock(node: Fields, variant: Fields | None) -> bool:
+def _needs_no_stock(node: ReplyFields, variant: ReplyFields | None) -> bool:
     """Return whether a line is a gift card, a service or a fee: nothing is shipped, and Shopify
     counts no stock of it. What Shopify does count is kept, because Shopify has lowered its number
     for it."""
@@ -166,7 +166,7 @@ def _needs_no_stock(node: Fields, variant: Fields | None) -> bool:
     return not (isinstance(item, dict) and item.get("tracked") is True)
 
 
-def _held(node: Fields) -> Counters:
+def _held(node: ReplyFields) -> Counters:
     """Return the most that a line with unreadable counters may hold."""
     seen = [node.raw(name) for name in ("quantity", "currentQuantity", "unfulfilledQuantity")]
     counts = [value for value in seen if isinstance(value, int) and not isinstance(value, bool)]
@@ -175,7 +175,7 @@ def _held(node: Fields) -> Counters:
     return Counters(max(counts), max(counts), max(counts))
 
 
-def _refunds(node: Fields) -> tuple[dict[str, Refunded], bool]:
+def _refunds(node: ReplyFields) -> tuple[dict[str, Refunded], bool]:
     """Refunded units by line, and whether there are more than were read."""
     found: dict[str, Refunded] = {}
     refunds = node.each("refunds")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from zaiko_sdk import (
     ConnectorError,
     ContractBroken,
-    Fields,
     ItemRefused,
     ListingGone,
+    ReplyFields,
     SettingsInvalid,
     Skip,
 )
@@ -42,7 +42,7 @@ class BatchRefusal:
     earlier_failed: bool = False
 
 
-def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
+def refusal_of(payload: ReplyFields, count: int) -> BatchRefusal | None:
     """Return the refusal of the batch of `count` entries, or None when it was applied; a change of
     nothing counts as applied. Raises ContractBroken when the reply is not understood, and then its
     outcome is unknown."""
@@ -83,7 +83,7 @@ def refusal_of(payload: Fields, count: int) -> BatchRefusal | None:
     )
 
 
-def _index(error: Fields, count: int) -> int | None:
+def _index(error: ReplyFields, count: int) -> int | None:
     """Return the entry that `field` points to: ["input", "quantities", "0", "locationId"]."""
     path = error.raw("field")
     if not isinstance(path, list) or len(path) < 3 or path[1] != "quantities":
@@ -95,7 +95,7 @@ def _index(error: Fields, count: int) -> int | None:
     return index if 0 <= index < count else None
 
 
-def _skip(error: Fields) -> Skip:
+def _skip(error: ReplyFields) -> Skip:
     code, words = error.text_or_empty("code"), error.text_or_empty("message")
     if code == "INVALID_INVENTORY_ITEM":
         return ListingGone(

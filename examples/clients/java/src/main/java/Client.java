@@ -45,7 +45,7 @@ public final class Client {
             resumed = true;
           }
           // Half a snapshot is nothing to resume: what is lacking would never come.
-          if (!token.isEmpty() || delivery.getMark().getSnapshotComplete()) token = delivery.getResumeToken();
+          if (!token.isEmpty() || delivery.getBookmark().getSnapshotComplete()) token = delivery.getResumeToken();
           if (take.test(delivery, resumed)) return;
         }
       } catch (StatusRuntimeException error) {
@@ -107,7 +107,7 @@ public final class Client {
         var synced = status.getState() == LinkStatus.State.STATE_SYNCED;
         if (synced && status.getLink().equals(link.getName())) known.shown = status.getConfirmed();
       }
-      if (delivery.getMark().getSnapshotComplete()) {
+      if (delivery.getBookmark().getSnapshotComplete()) {
         System.out.println("snapshot complete");
         known.complete = true;
       }

@@ -1,5 +1,5 @@
-"""One run of one shop as the store knows it: begun with its first write, ended when it gives the
-shop back (ADR 0025)."""
+"""One run of one shop as the store knows it: begun with its first write, ended when it releases the
+shop (ADR 0005)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from zaiko_core.app import sync
+from zaiko_core.app import runs
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import FoundShop, JobClaim, RunRecord, RunState, Trigger
-from zaiko_core.app.sync import RunEnd
+from zaiko_core.app.records import FoundShop, JobClaim, RunRecord, RunResult, RunState, Trigger
 from zaiko_core.storage.engine import Database
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Run:
-    """Used by one task. `id` is the run's name, written down or not."""
+class LeasedRun:
+    """Everything that a run reads from and writes to the store goes through here. Used by one task.
+    `id` is the run's name, written down or not."""
 
     db: Database
     claim: JobClaim
@@ -32,7 +32,7 @@ class Run:
 
     @property
     def record(self) -> RunRecord:
-        """As it is written down when it begins."""
+        """The run as it is written down when it begins."""
         claim = self.claim
         return RunRecord(
             claim.shop,
@@ -45,7 +45,7 @@ class Run:
 
     @property
     def begins_at_once(self) -> bool:
-        """Whether it is written down whatever it finds to do: somebody asked for it and looks for
+        """Whether it is written down whatever it finds to do: a person asked for it and looks for
         it, nobody has seen the shop run yet, the shop was in trouble, or an older run has died."""
         shop = self.found.shop
         return (
@@ -59,25 +59,29 @@ class Run:
         """Write down that it has begun. Raises LeaseLost."""
         await self.write(lambda uow: None)
 
+    async def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run `work` in one snapshot of the shop's merchant."""
+        return await self.db.read(self.claim.merchant, work)
+
     async def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run `Database.write` for a transaction of this run; the first one begins it. Raises
-        LeaseLost."""
+        """Run `work` in one transaction of the shop's merchant; the first one begins the run.
+        Raises LeaseLost."""
         if self._began:
             return await self.db.write(self.claim.merchant, work)
 
         def first(uow: UnitOfWork) -> T:
-            sync.begin_run(uow, self.record, unended=self.found.unended)
+            runs.begin_run(uow, self.record, unended=self.found.unended)
             return work(uow)
 
         done = await self.db.write(self.claim.merchant, first)
         self._began = True
         return done
 
-    async def end(self, end: RunEnd) -> bool:
-        """Record how it ended, and give the shop back, in one transaction; whether it is written
-        down. Raises LeaseLost."""
+    async def end(self, result: RunResult) -> bool:
+        """Record how it ended, and release the shop, in one transaction. Return whether the run is
+        written down. Raises LeaseLost."""
         began = self._began
         return await self.db.write(
             self.claim.merchant,
-            lambda uow: sync.end_run(uow, self.found, self.record, end, began=began),
+            lambda uow: runs.end_run(uow, self.found, self.record, result, began=began),
         )

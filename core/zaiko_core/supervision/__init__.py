@@ -1,0 +1,1 @@
+"""Runs, checks and webhooks of shops, where the engine meets its plugins."""

@@ -1,0 +1,164 @@
+"""A shop's orders: fetched page by page from where the last run came to, and the open ones read
+again from time to time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zaiko_sdk import Capability, Order
+
+from zaiko_core.app import orders
+from zaiko_core.app.orders import Ingested
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import Trigger
+from zaiko_core.domain.demand import OrderRecord
+from zaiko_core.sync import translation
+from zaiko_core.sync.run_context import RunContext
+
+_REREAD_FAST, _REREAD_SLOW = 300_000_000, 24 * 3_600_000_000
+"""µs between readings of all open orders, where fetching does not report changes of older orders
+and where it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far fetching came: the cursor after the last page, and until when (µs) orders are
+    complete (None: as before)."""
+
+    cursor: str
+    complete_until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one round fetched. `sold`: when the shop last sold a listing (µs, by its clock)."""
+
+    sold: Mapping[str, int] = field(default_factory=dict)
+    is_news: bool = False
+    """Whether it brought something that may make links due."""
+
+
+class OrderFeed:
+    """The orders of one run. `unstored` is the progress through pages that brought nothing new: it
+    is stored with the end of the run."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context, self._shop = context, context.shop
+        self._cursor = context.shop.order_cursor
+        self.unstored: Progress | None = None
+
+    async def fetch(self) -> Fetched:
+        """Fetch what changed and ingest it, page by page, each in a transaction with its cursor.
+        Raises what the connector raises, RunCancelled between pages, LeaseLost."""
+        context, counts = self._context, self._context.counts
+        if Capability.FETCH_ORDERS not in context.kind.capabilities:
+            return Fetched()
+        context.may_end()
+        sold: dict[str, int] = {}
+        is_news = False
+        async for page in context.connector.fetch_orders(self._cursor):
+            readings = self._understood(page.orders, page.read_at)
+            until = page.complete_until
+            progress = Progress(page.cursor, None if until is None else translation.micros(until))
+            counts.pages += 1
+            counts.orders_fetched += len(page.orders)
+            # A page that a webhook announced is news; whether another one is, is checked without
+            # the merchant's lock.
+            if context.run.claim.trigger is Trigger.WEBHOOK or await self._is_news(readings):
+                done = await self._ingest(readings, progress)
+                sold |= done.sold
+                counts.orders_changed += done.changed
+                counts.orders_outdated += done.outdated
+                is_news = True
+                self.unstored = None
+            else:
+                self.unstored = progress
+            self._cursor = page.cursor
+            context.may_end()
+        return Fetched(sold, is_news)
+
+    async def reread(self) -> None:
+        """Read every open order again, where that is due: for edits and cancels that fetching does
+        not report, and for orders that have vanished. Raises as `fetch`."""
+        context, shop = self._context, self._shop
+        if not self._is_reread_due():
+            return
+        after = ""
+        while True:
+            context.may_end()
+            ids = await self._open_orders(after)
+            if not ids:
+                break
+            read_at = context.clock.now()
+            found = await context.connector.read_orders(ids)
+            readings = self._understood(found, read_at)
+            missing = set(ids) - {order.external_id for order in found}
+            done = await self._ingest_again(readings, missing)
+            context.counts.orders_fetched += len(found)
+            context.counts.orders_changed += done.changed
+            after = ids[-1]
+
+        def done_rereading(uow: UnitOfWork) -> None:
+            uow.hold_lease(shop.shop, context.run.claim.token)
+            uow.shops.save_reread(shop.shop)
+
+        await context.run.write(done_rereading)
+
+    def _understood(self, found: Sequence[Order], read_at: datetime) -> list[OrderRecord]:
+        readings, bad = translation.orders_from(found, read_at=read_at)
+        for text in bad:
+            self._context.log.error("order_not_understood", order=text)
+        return readings
+
+    async def _is_news(self, readings: Sequence[OrderRecord]) -> bool:
+        if not readings:
+            return False
+        shop = self._shop.shop
+        return await self._context.run.read(lambda uow: orders.is_news(uow, shop, readings))
+
+    async def _ingest(self, readings: Sequence[OrderRecord], progress: Progress) -> Ingested:
+        shop, token = self._shop.shop, self._context.run.claim.token
+
+        def work(uow: UnitOfWork) -> Ingested:
+            uow.hold_lease(shop, token)
+            done = orders.ingest(uow, shop, readings)
+            uow.shops.save_progress(
+                shop,
+                cursor=progress.cursor,
+                complete_until=progress.complete_until,
+                news=done.changed > 0,
+            )
+            return done
+
+        return await self._context.run.write(work)
+
+    async def _ingest_again(
+        self, readings: Sequence[OrderRecord], missing: Collection[str]
+    ) -> Ingested:
+        shop, token = self._shop.shop, self._context.run.claim.token
+
+        def work(uow: UnitOfWork) -> Ingested:
+            uow.hold_lease(shop, token)
+            orders.vanish(uow, shop, missing)
+            return orders.ingest(uow, shop, readings)
+
+        return await self._context.run.write(work)
+
+    def _is_reread_due(self) -> bool:
+        capabilities, shop = self._context.kind.capabilities, self._shop
+        if Capability.READ_ORDERS not in capabilities:
+            return False
+        every = (
+            _REREAD_SLOW
+            if Capability.ORDER_UPDATES in capabilities
+            else min(_REREAD_FAST, shop.interval)
+        )
+        return self._context.now - (shop.reread_at or shop.created_at) >= every
+
+    async def _open_orders(self, after: str) -> list[str]:
+        shop, limit = self._shop.shop, self._context.kind.limits.order_batch
+        return await self._context.run.read(
+            lambda uow: uow.orders.holding(shop, limit=limit, after=after)
+        )
