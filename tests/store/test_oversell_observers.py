@@ -21,7 +21,7 @@ class RecordedEvents:
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
 
-    def tell(self, hook: str, event: Any) -> None:
+    def publish(self, hook: str, event: Any) -> None:
         self.events.append((hook, event))
 
 
