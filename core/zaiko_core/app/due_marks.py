@@ -23,9 +23,9 @@ def mark_products_due(uow: UnitOfWork, products: Collection[str]) -> int:
     return len(links)
 
 
-def touch_holders(uow: UnitOfWork, products: Collection[str]) -> None:
-    """Units of these products have become free for other links than the one that showed them; their
-    stock is what it was."""
+def mark_holders_due(uow: UnitOfWork, products: Collection[str]) -> None:
+    """Mark the links of these products due, because units have become free for other links than the
+    one that showed them; their stock is what it was."""
     if products:
         _announce(uow, uow.links.mark_due(products))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from zaiko_core.app.due_marks import touch_holders
+from zaiko_core.app.due_marks import mark_holders_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import DueLink, Holding, LinkRecord
 from zaiko_core.domain import escrow
@@ -99,7 +99,7 @@ def freed(
 def wake(uow: UnitOfWork, products: Collection[str]) -> None:
     """Let each link of those of these products that are in escrow check its quota again."""
     if products:
-        touch_holders(uow, uow.stocks.in_escrow(products))
+        mark_holders_due(uow, uow.stocks.in_escrow(products))
 
 
 def _less(before: InventoryBelief | None, after: InventoryBelief) -> bool:

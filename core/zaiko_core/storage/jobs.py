@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from zaiko_core.app.records import FEW, FoundShop, JobClaim, OperationState, Renewal
+from zaiko_core.app.records import FoundShop, JobClaim, OperationState, Renewal
 from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.channel import NOTIFY, notify_payload
 from zaiko_core.storage.clock import CLOCK, STATEMENT_CLOCK
@@ -143,15 +143,7 @@ def _finding(clocked: bool) -> tuple[Any, ...]:
         .where(*mine, or_(_LINKS.c.must_read, _LINKS.c.pending_key.is_not(None)))
         .correlate(_SHOPS)
     )
-    beyond = (
-        select(_LINKS.c.listing)
-        .where(*mine)
-        .order_by(_LINKS.c.due_at)
-        .offset(literal_column(str(FEW)))
-        .limit(1)
-    )
-    many = exists(beyond.correlate(_SHOPS).scalar_subquery())
-    return (*_FOUND, reading.label("reading_due"), many.label("many_due"), now.label("clock"))
+    return (*_FOUND, reading.label("reading_due"), now.label("clock"))
 
 
 @lru_cache
@@ -411,7 +403,6 @@ def _claim(row: Any, found: Any) -> JobClaim:
         at=found.clock,
         links_due_at=found.links_due_at,
         reading_due=bool(found.reading_due),
-        many_due=bool(found.many_due),
         place=found.place,
         shops=max(1, found.shops),
         unended=bool(found.unended),

@@ -12,7 +12,7 @@ from zaiko_core.app.records.history import (
     RunState,
     Trigger,
 )
-from zaiko_core.app.records.jobs import FEW, FoundShop, JobClaim, Renewal, RunResult
+from zaiko_core.app.records.jobs import FoundShop, JobClaim, Renewal, RunResult
 from zaiko_core.app.records.links import (
     DriftRecord,
     DueLink,
@@ -30,7 +30,6 @@ from zaiko_core.app.records.stock import Promise, Shelf, StockRecord, StockSetti
 from zaiko_core.app.records.tokens import TokenRecord
 
 __all__ = [
-    "FEW",
     "AdditionRecord",
     "ChangeKind",
     "ClearedRecord",

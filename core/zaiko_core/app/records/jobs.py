@@ -8,10 +8,6 @@ from zaiko_core.app.records.history import RunCounts, RunState, Trigger
 from zaiko_core.app.records.shops import ShopRecord
 from zaiko_core.domain.problem import Problem
 
-FEW = 20
-"""Orders or links of a transaction of a run that others of the merchant need not be kept apart
-from: it is as short as a call's."""
-
 
 @dataclass(frozen=True, slots=True)
 class FoundShop:
@@ -23,8 +19,6 @@ class FoundShop:
     links_due_at: int | None
     reading_due: bool
     """Whether a link was due whose number in the shop must be read before it can go on."""
-    many_due: bool
-    """Whether more than FEW links were due."""
     place: int
     shops: int
     unended: bool
