@@ -1,5 +1,5 @@
-"""A database that has lost what it acknowledged is not used any more (ADR 0029); and no other
-trouble is taken for that."""
+"""A database that has lost what it acknowledged is no longer used (ADR 0029), and no other fault is
+mistaken for that."""
 
 from __future__ import annotations
 

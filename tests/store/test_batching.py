@@ -100,10 +100,10 @@ def test_each_write_of_a_group_has_a_revision_of_its_own_in_the_order_of_coming(
     assert revisions == list(range(revisions[0], revisions[0] + 20))
     table = schema.changes
     with world.db.engine.connect() as connection:
-        told = set(
+        published = set(
             connection.scalars(select(table.c.revision).where(table.c.revision >= revisions[0]))
         )
-    assert told == set(revisions)
+    assert published == set(revisions)
     assert world.db.read_sync(MERCHANT, lambda uow: uow.merchants.head) == revisions[-1]
 
 
@@ -388,7 +388,7 @@ def test_a_reading_overtakes_one_that_is_long_at_work() -> None:
         return [Settled(item.work(None)) for item in items]
 
     async def run() -> None:
-        batcher = Batcher(do, pool, patience=0.01)
+        batcher = Batcher(do, pool, patience=lambda batch: 0.01)
         long = asyncio.ensure_future(batcher.submit("acme", lambda _: gate.wait(60)))
         behind = [batcher.submit("acme", lambda _, n=n: n) for n in range(2)]  # type: ignore[misc]
         assert await asyncio.gather(*behind) == [0, 1]
@@ -406,11 +406,11 @@ def test_nothing_of_a_queue_is_left_when_nobody_waits() -> None:
     gate.set()
 
     async def run() -> None:
-        batcher = Batcher(doing(groups, gate), pool, patience=60)
+        batcher = Batcher(doing(groups, gate), pool, patience=lambda batch: 60)
         await asyncio.gather(*(batcher.submit("acme", lambda _, n=n: str(n)) for n in range(3)))  # type: ignore[misc]
         loop: Any = asyncio.get_running_loop()
-        # A timer that is left would end a later lane of the same merchant while it is at work, and
-        # two groups would run abreast.
+        # A timer that is left would end a later queue of the same merchant while it is at work, and
+        # two batches would run at the same time.
         assert [timer for timer in loop._scheduled if not timer.cancelled()] == []
 
     with ThreadPoolExecutor(2) as pool:

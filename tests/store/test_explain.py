@@ -66,7 +66,7 @@ def open_demands(world: World, product: str) -> dict[tuple[str, str], tuple[int,
 
 class Remembering(Journal):
     """The journal's machine, with a memory: what every revision showed is what it is explained as,
-    for ever."""
+    permanently."""
 
     def __init__(self) -> None:
         super().__init__()

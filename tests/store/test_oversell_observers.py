@@ -1,5 +1,4 @@
-"""Observers hear of an oversell and of its end once each, and only of what was committed; on both
-stores."""
+"""Observers get an oversell and its end once each, and only what was committed, on both stores."""
 
 from __future__ import annotations
 
@@ -16,24 +15,24 @@ from zaiko_core.storage.engine import Database
 from zaiko_sdk import Oversold, OversoldCleared
 
 
-class Told:
-    """Stands for the plugin host: keeps what would be told, in order."""
+class RecordedEvents:
+    """Stands for the plugin host: keeps the events that it would publish, in order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
 
-    def tell(self, hook: str, event: Any) -> None:
+    def publish(self, hook: str, event: Any) -> None:
         self.events.append((hook, event))
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def recorded() -> RecordedEvents:
+    return RecordedEvents()
 
 
 @pytest.fixture
-def world(store_url: str, told: Told) -> Iterator[World]:
-    observers: Observers = told  # type: ignore[assignment]
+def world(store_url: str, recorded: RecordedEvents) -> Iterator[World]:
+    observers: Observers = recorded  # type: ignore[assignment]
     db = Database(
         store_url, publish=lambda merchant, fact: announce_oversell(observers, merchant, fact)
     )
@@ -41,16 +40,18 @@ def world(store_url: str, told: Told) -> Iterator[World]:
     world.receive("tea", 3)
     for shop in ("a", "b"):
         world.link(shop, "tea")
-    told.events.clear()
+    recorded.events.clear()
     yield world
     db.close()
 
 
-def test_an_order_for_more_than_there_is_is_told_with_its_cause(world: World, told: Told) -> None:
+def test_an_order_for_more_than_there_is_is_published_with_its_cause(
+    world: World, recorded: RecordedEvents
+) -> None:
     world.ingest("a", order("1", {"tea": 2}))
     world.ingest("b", order("2", {"tea": 3}))
 
-    [(hook, event)] = told.events
+    [(hook, event)] = recorded.events
     assert hook == "zaiko_oversold"
     assert isinstance(event, Oversold)
     assert (event.product, event.shop, event.units, event.short) == (
@@ -65,31 +66,35 @@ def test_an_order_for_more_than_there_is_is_told_with_its_cause(world: World, to
     assert event.at.tzinfo is not None
 
 
-def test_enough_again_is_told_once_with_what_it_ends(world: World, told: Told) -> None:
+def test_enough_again_is_published_once_with_what_it_ends(
+    world: World, recorded: RecordedEvents
+) -> None:
     world.ingest("a", order("1", {"tea": 4}))
     world.ingest("b", order("2", {"tea": 1}))
-    sunk = [event.oversell for hook, event in told.events if hook == "zaiko_oversold"]
-    told.events.clear()
+    sunk = [event.oversell for hook, event in recorded.events if hook == "zaiko_oversold"]
+    recorded.events.clear()
 
     world.receive("tea", 1)
-    assert told.events == []  # one unit is still missing
+    assert recorded.events == []  # one unit is still missing
     world.receive("tea", 5)
     world.receive("tea", 5)
 
-    [(hook, event)] = told.events
+    [(hook, event)] = recorded.events
     assert hook == "zaiko_oversold_cleared"
     assert isinstance(event, OversoldCleared)
     assert (event.product, list(event.oversells)) == (f"merchants/{MERCHANT}/products/tea", sunk)
 
 
-def test_the_same_order_read_again_is_not_told_again(world: World, told: Told) -> None:
+def test_the_same_order_read_again_is_not_published_again(
+    world: World, recorded: RecordedEvents
+) -> None:
     world.ingest("a", order("1", {"tea": 4}))
     world.ingest("a", order("1", {"tea": 4}))
 
-    assert len(told.events) == 1
+    assert len(recorded.events) == 1
 
 
-def test_what_is_rolled_back_is_not_told(world: World, told: Told) -> None:
+def test_what_is_rolled_back_is_not_published(world: World, recorded: RecordedEvents) -> None:
     def fails(uow: Any) -> None:
         orders.ingest(uow, "a", [order("1", {"tea": 4})])
         raise RuntimeError("the rest of the transaction")
@@ -97,10 +102,12 @@ def test_what_is_rolled_back_is_not_told(world: World, told: Told) -> None:
     with pytest.raises(RuntimeError):
         world.db.write_sync(MERCHANT, fails)
 
-    assert told.events == []
+    assert recorded.events == []
 
 
-def test_a_transaction_that_is_repeated_is_told_once(world: World, told: Told) -> None:
+def test_a_transaction_that_is_repeated_is_published_once(
+    world: World, recorded: RecordedEvents
+) -> None:
     tries: list[int] = []
 
     def conflicts_once(uow: Any) -> None:
@@ -111,7 +118,7 @@ def test_a_transaction_that_is_repeated_is_told_once(world: World, told: Told) -
 
     world.db.write_sync(MERCHANT, conflicts_once)
 
-    assert (len(tries), len(told.events)) == (2, 1)
+    assert (len(tries), len(recorded.events)) == (2, 1)
 
 
 def _locked(world: World) -> OperationalError:

@@ -1,5 +1,5 @@
 """A store in trouble: what is lost, locked, full, read-only or busy is refused with a reason,
-nothing is half done, and it goes on by itself when the trouble is over."""
+nothing is half done, and it recovers without a request when the trouble is over."""
 
 from __future__ import annotations
 

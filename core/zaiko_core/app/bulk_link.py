@@ -1,5 +1,5 @@
-"""Linking all unlinked listings of a shop by code, batch by batch; a repeated batch finds its
-listings linked and goes on."""
+"""Bulk linking: all unlinked listings of a shop are matched by code, batch by batch. A batch that
+is repeated finds its listings linked."""
 
 from __future__ import annotations
 

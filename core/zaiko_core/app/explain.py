@@ -13,7 +13,7 @@ from zaiko_core.domain.errors import NotFound, RevisionCompacted, RevisionInFutu
 from zaiko_core.domain.stock import Balance, Delta, total
 
 LINKS = 1_000
-"""Links that one explanation lists at the most."""
+"""Links that one explanation lists at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _revision(uow: UnitOfWork, asked: int) -> int:
     if asked and asked < first:
         raise RevisionCompacted(
             (
-                f"what was sent and reserved before revision {first} is not kept any more; ask "
+                f"what was sent and reserved before revision {first} is no longer kept; ask "
                 "for a later one, or read the journal"
             ),
             compactRevision=str(first),

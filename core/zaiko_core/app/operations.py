@@ -1,4 +1,5 @@
-"""Asking for long-running work, and asking it to stop. The engine runs it (sync/operations.py)."""
+"""Asking for long-running operations, and asking them to stop. The engine runs them
+(sync/operations.py)."""
 
 from __future__ import annotations
 

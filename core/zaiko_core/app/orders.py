@@ -219,7 +219,7 @@ def _lower_beliefs(
     that may have been given units back are marked due as well, though no balance of theirs may have
     changed; those of `due_revision` are in any case."""
     sold = [own for result in results for own in result.sold]
-    known = uow.links.fence(shop, {own.listing for own in sold})
+    known = uow.links.beliefs(shop, {own.listing for own in sold})
     for own in sold:
         if own.listing in known:
             known[own.listing] = fence.sold(known[own.listing], own)

@@ -1,9 +1,9 @@
 """receiving_only (入荷実績連携): each receipt adds its units to one shop's number, instead of sync of the
 product (ADR 0017).
 
-A mode of the product, exclusive with sync: while it is on no link of the product may be synced, and
-enabling sync on one ends it for good. The shop is that of the link that was made first, of one unit
-of the product and nothing else. Runs of the shop add the units (app/adding.py)."""  # noqa: E501
+A mode of the product, exclusive with sync: while it is on, no link of the product may be synced,
+and enabling sync on one ends the mode permanently. The shop is that of the product's oldest link
+that is of one unit of it and nothing else. Runs of the shop add the units (app/adding.py)."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def switch(
             return record
         raise ReceivingOnlyEnded(
             (
-                f"product {product} has been synced, which ended receiving-only for good; "
+                f"product {product} has been synced, which ended receiving-only permanently; "
                 "receipts reach its shops by sync"
             ),
             product=product,
@@ -151,8 +151,8 @@ def _call(uow: UnitOfWork, places: Collection[tuple[str, str]]) -> None:
     for shop, listings in by_shop.items():
         known = uow.additions.places(shop, listings)
         fresh = [PlaceRecord(shop, listing, uow.now) for listing in sorted(listings - known.keys())]
-        # One that waits only because there was too little to take off, or because nothing may be
-        # sent, looks again.
+        # A place that waits only because there was too little to take off, or because nothing may
+        # be sent, is due again.
         idle = [
             replace(place, due_at=uow.now)
             for place in known.values()

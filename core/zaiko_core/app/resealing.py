@@ -1,4 +1,4 @@
-"""After a new key was put in front, everything that the old ones sealed is sealed again."""
+"""Sealing everything with a new key, after it was put first."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Shops: creating, changing, pausing and deleting them. Secrets come here sealed; settings come
-validated."""
+"""Creating, changing, pausing and deleting shops. Secrets are sealed and settings validated before
+they come here."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     if reconfigured and not changed.paused:
         _go_on(uow, changed.shop)
     if before.shadow != changed.shadow:
-        uow.changed(ChangeKind.LINK, link_names(uow.links.look_again(changed.shop)))
+        uow.changed(ChangeKind.LINK, link_names(uow.links.mark_for_reading(changed.shop)))
         uow.trigger([changed.shop], by=Trigger.REQUEST)
     return get(uow, changed.shop)
 

@@ -1,8 +1,8 @@
-"""What a warehouse tells: receipts, counts, allocations and shipments; and the reserve.
+"""Facts of a warehouse (receipts, counts, allocations, shipments), and settings of stock.
 
-Every fact has a cause key, unique in the merchant: recorded once, however often it is told. The
-same key with another content is refused. Nothing here is allowed to make physical or allocated
-negative, or physical smaller than allocated, in any warehouse.
+Every fact has a cause key, unique in the merchant, and is recorded once however often it is sent.
+The same key with another content is refused. No fact makes physical or allocated negative, or
+physical smaller than allocated, in any warehouse.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Making, checking and ending tokens (ADR 0015)."""
+"""Creating, checking and revoking tokens (ADR 0015)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from a platform's notification that was proven (ADR 0014)."""
+"""What a verified notification of a platform causes (ADR 0014)."""
 
 from __future__ import annotations
 

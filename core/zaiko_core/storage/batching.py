@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -48,8 +49,8 @@ class _Queue:
     waiting: list[QueuedItem] = field(default_factory=list)
     running: int = 0
     """Batches at work."""
-    began: float = 0.0
-    """When the last batch began."""
+    overdue_at: float = math.inf
+    """When the last batch has been at work for longer than the patience."""
     timer: asyncio.TimerHandle | None = None
 
 
@@ -59,8 +60,8 @@ class Batcher:
     `run` gets a merchant and the items of a batch on a thread of `pool`. It settles all of them, in
     their order, or as many from the front as it likes: the rest is the beginning of the next batch.
     An item that comes while no batch of its merchant is at work starts one at once; nothing waits
-    for company. `patience`: seconds after which the next batch starts beside one that is still at
-    work; None: never.
+    for company. `patience`: seconds after which the next batch starts beside this one, should it
+    still be at work; by default never.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Batcher:
         run: Callable[[str, Sequence[QueuedItem]], Sequence[Settled]],
         pool: Executor,
         *,
-        patience: float | None = None,
+        patience: Callable[[Sequence[QueuedItem]], float] = lambda batch: math.inf,
     ) -> None:
         self._run, self._pool, self._patience = run, pool, patience
         self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Queue]] = (
@@ -96,7 +97,8 @@ class Batcher:
         if queue.running and not self._is_overdue(loop, merchant, queue):
             return
         batch, queue.waiting = queue.waiting[:MAX_ITEMS], queue.waiting[MAX_ITEMS:]
-        queue.running, queue.began = queue.running + 1, loop.time()
+        queue.running += 1
+        queue.overdue_at = loop.time() + self._patience(batch)
         try:
             done = loop.run_in_executor(self._pool, self._run, merchant, batch)
         except RuntimeError:  # the pool is shut down
@@ -117,8 +119,16 @@ class Batcher:
     def _is_overdue(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> bool:
         """Return whether the batch at work has run for longer than the patience. If not, the queue
         is checked again when it has."""
-        if self._patience is None:
-            return False
+        if loop.time() >= queue.overdue_at:
+            return True
+        if queue.timer is None and queue.overdue_at < math.inf:
+
+            def check() -> None:
+                queue.timer = None
+                self._start_next(loop, merchant, queue)
+
+            queue.timer = loop.call_at(queue.overdue_at, check)
+        return False
         if loop.time() - queue.began >= self._patience:
             return True
         if queue.timer is None:

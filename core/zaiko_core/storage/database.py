@@ -11,6 +11,7 @@ from opentelemetry.trace import Tracer
 from sqlalchemy import event
 
 from zaiko_core import tracing
+from zaiko_core.app.ports import Mergeable
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import StorageUnavailable
 from zaiko_core.storage import batching, connections
@@ -27,8 +28,9 @@ from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened,
 
 T = TypeVar("T")
 
-_READ_PATIENCE = 0.010
-"""Seconds after which a batch of reads starts beside one that is still at work."""
+_PATIENCE, _MERGED_PATIENCE = 0.010, 0.250
+"""Seconds after which a batch of reads starts beside one that is still at work, which may be a long
+list; and beside one of `Mergeable` queries, which each take about as long as the next batch."""
 _LONG_COMMAND = 0.250
 """Seconds. A batch of writes commits after a command that took longer, so that it makes only those
 wait that came before it."""
@@ -81,7 +83,7 @@ class Database:
             event.listen(self.engine, "connect", self._check_history)
             self.backends.follow(self.engine)
         self._reading = Batcher(
-            self._read_batch, self.transactions.readers, patience=_READ_PATIENCE
+            self._read_batch, self.transactions.readers, patience=_read_patience
         )
         self._writing = Batcher(self._write_batch, self.transactions.writers)
         self._merchant_locks = KeyedLock(connections.WAIT)
@@ -279,6 +281,11 @@ class Database:
         for uow in done:
             for fact in uow.facts:
                 self._publish(uow.merchant, fact)
+
+
+def _read_patience(batch: Sequence[QueuedItem]) -> float:
+    are_merged = all(isinstance(item.work, Mergeable) for item in batch)
+    return _MERGED_PATIENCE if are_merged else _PATIENCE
 
 
 def _use_case(work: Callable[..., Any]) -> str:

@@ -72,7 +72,7 @@ _NEXT_DUE = select(func.min(schema.links.c.due_at)).where(
 
 
 @lru_cache
-def _touched_products(dialect: str) -> Executable:
+def _marking_products(dialect: str) -> Executable:
     links = schema.links
     # A list instead of a join, for which SQLite, which has no statistics, reads all links of the
     # merchant.
@@ -81,26 +81,26 @@ def _touched_products(dialect: str) -> Executable:
     )
     backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
     due_at = case((backing_off, links.c.due_at), else_=param(links.c.due_at))
-    return _touching(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
+    return _marking(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
 
 
 @lru_cache
-def _touched_listings(dialect: str) -> Executable:
+def _marking_listings(dialect: str) -> Executable:
     links = schema.links
     batch = batch_rows(dialect, typed_columns(links, "listing"))
-    return _touching(
+    return _marking(
         and_(links.c.shop == param(links.c.shop), links.c.listing == batch.c.listing),
         param(links.c.due_at),
     )
 
 
 @lru_cache
-def _touched_shop() -> Executable:
+def _marking_shop() -> Executable:
     links = schema.links
-    return _touching(links.c.shop == param(links.c.shop), param(links.c.due_at))
+    return _marking(links.c.shop == param(links.c.shop), param(links.c.due_at))
 
 
-def _touching(condition: Any, due_at: Any) -> Executable:
+def _marking(condition: Any, due_at: Any) -> Executable:
     links = schema.links
     calm = or_(*(links.c.state == state.value for state in (LinkState.SYNCED, LinkState.PENDING)))
     return (
@@ -260,8 +260,8 @@ class LinkRows(Scope):
     def mark_due(self, products: Collection[str]) -> list[tuple[str, str]]:
         """Mark the enabled links of these products due, and return them as (shop, listing). One
         that backs off after a failure keeps its time."""
-        return self._touch(
-            _touched_products(self.dialect),
+        return self._mark(
+            _marking_products(self.dialect),
             [{"product": product} for product in set(products)],
         )
 
@@ -269,14 +269,14 @@ class LinkRows(Scope):
         """Mark these links due if they are enabled, even when they back off. Return them as (shop,
         listing)."""
         rows = [{"listing": item} for item in set(listings)]
-        return self._touch(_touched_listings(self.dialect), rows, shop=shop)
+        return self._mark(_marking_listings(self.dialect), rows, shop=shop)
 
     def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
         """Mark every enabled link of the shop due, even when it backs off. Return them as (shop,
         listing)."""
-        return self._touch(_touched_shop(), None, shop=shop)
+        return self._mark(_marking_shop(), None, shop=shop)
 
-    def _touch(
+    def _mark(
         self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None, **more: Any
     ) -> list[tuple[str, str]]:
         stamp = params(
@@ -314,7 +314,7 @@ class LinkRows(Scope):
         ((value,),) = self.execute(_NEXT_DUE, params(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
 
-    def fence(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]:
+    def beliefs(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]:
         """Return what we believe the shop shows for these listings."""
         if not listings:
             return {}
@@ -457,7 +457,7 @@ class LinkRows(Scope):
         )
         return [(row.shop, row.listing) for row in rows]
 
-    def look_again(self, shop: str) -> list[tuple[str, str]]:
+    def mark_for_reading(self, shop: str) -> list[tuple[str, str]]:
         """Make every enabled link of the shop due, to be read before anything is sent. Return them
         as (shop, listing)."""
         table = schema.links

@@ -20,15 +20,15 @@ def indexed(
         yield _at
     except ServiceError as refusal:
         if "index" not in refusal.metadata:
-            told = set(refusal.metadata.values())
+            named = set(refusal.metadata.values())
             for index, names in enumerate(items):
-                if any(name in told or _is_told_by_id(name, refusal) for name in names):
+                if any(name in named or _is_named_by_id(name, refusal) for name in names):
                     refusal.metadata["index"] = str(index)
                     break
         raise
 
 
-def _is_told_by_id(name: str, refusal: ServiceError) -> bool:
+def _is_named_by_id(name: str, refusal: ServiceError) -> bool:
     *_, collection, last = name.split("/")
     return refusal.metadata.get(collection.removesuffix("s")) == last
 

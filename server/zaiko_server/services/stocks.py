@@ -34,7 +34,7 @@ LARGEST_REPLY = 4 << 20
 """Bytes. gRPC clients refuse larger messages, if they are not told otherwise, and would not learn
 what was recorded."""
 _PROMISES, _MOST_PROMISES = 100, 1_000
-"""Demands that an explanation lists one by one, when nothing is said and at the most."""
+"""Demands that an explanation lists one by one, by default and at most."""
 
 _BINDS: Mapping[type[Message], Callable[[UnitOfWork, Binding], Posting]] = {
     pb.AllocateStockRequest: stock.allocate,
@@ -173,7 +173,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         adjustment = Adjustment(**self._fact(request), **change)
 
         def post(uow: UnitOfWork) -> Posting:
-            # A fact that is told again is recorded whatever has changed since.
+            # A fact that is repeated is recorded whatever has changed since.
             if not uow.stocks.by_cause([adjustment.cause]):
                 etags.check(request.etag, _stocks(uow, [adjustment.product])[0].revision)
             return stock.adjust(uow, adjustment)

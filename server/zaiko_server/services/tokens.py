@@ -35,8 +35,8 @@ class TokenServicer(token_service_pb2_grpc.TokenServiceServicer):
         record = await self._calls.engine.db.tokens.write(
             lambda rows: tokens.create(rows, draft, secret, by=by)
         )
-        told = "" if record.certificate else tokens.text_of(record.token, secret)
-        return pb.CreateTokenResponse(token=token_message(record), secret=told)
+        text = "" if record.certificate else tokens.text_of(record.token, secret)
+        return pb.CreateTokenResponse(token=token_message(record), secret=text)
 
     async def GetToken(self, request: pb.GetTokenRequest, context: Context) -> pb.GetTokenResponse:
         (token,), by = names.TOKEN.ids(request.name), caller()
