@@ -51,7 +51,7 @@ class ConnectorSettings(BaseModel):
         return document
 
 
-def http_origin(value: str, *, example: str, sends: str = "") -> str:
+def http_origin(value: str, *, such_as: str, sends: str = "") -> str:
     """Return the address of an API without a path, as `https://host` or `https://host:port`.
 
     For a field validator: raises ValueError with words for the merchant. When requests send a
@@ -63,7 +63,7 @@ def http_origin(value: str, *, example: str, sends: str = "") -> str:
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"enter an address that begins with https://, such as {example}")
+        raise ValueError(f"enter an address that begins with https://, such as {such_as}")
     if url.path != "/" or url.query or url.fragment or url.userinfo:
         raise ValueError("enter the address alone, without a path and without a user name")
     if sends and url.scheme == "http" and "." in url.host and not url.host.startswith("127."):

@@ -210,7 +210,7 @@ def test_only_a_refused_connection_promises_that_nothing_was_applied(
     ],
 )
 def test_an_address_is_an_origin(entered: str, origin: str) -> None:
-    assert http_origin(entered, example="https://my.test", sends="the token") == origin
+    assert http_origin(entered, such_as="https://my.test", sends="the token") == origin
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,8 @@ def test_an_address_is_an_origin(entered: str, origin: str) -> None:
 )
 def test_any_other_address_is_refused_in_words(entered: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)):
-        http_origin(entered, example="https://my.test", sends="the token")
+        http_origin(entered, such_as="https://my.test", sends="the token")
 
 
 def test_plain_http_is_accepted_where_no_secret_is_sent() -> None:
-    assert http_origin("http://shop.test", example="https://my.test") == "http://shop.test"
+    assert http_origin("http://shop.test", such_as="https://my.test") == "http://shop.test"

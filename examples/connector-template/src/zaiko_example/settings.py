@@ -33,7 +33,7 @@ class ExampleSettings(ConnectorSettings):
     @field_validator("origin")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        return http_origin(value, example="https://my-shop.test")
+        return http_origin(value, such_as="https://my-shop.test")
 
     @field_validator("token")
     @classmethod

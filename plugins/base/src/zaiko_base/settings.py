@@ -71,7 +71,7 @@ class BaseSettings(ConnectorSettings):
     @field_validator("api_origin")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        return http_origin(value, example="https://api.thebase.in")
+        return http_origin(value, such_as="https://api.thebase.in")
 
     @field_validator("client_secret", "code", "refresh_token")
     @classmethod

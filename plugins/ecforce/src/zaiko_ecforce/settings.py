@@ -110,7 +110,7 @@ class EcforceSettings(ConnectorSettings):
     @field_validator("origin")
     @classmethod
     def _origin_is_an_address(cls, value: str) -> str:
-        return http_origin(value, example="https://example.ec-force.com", sends="the token")
+        return http_origin(value, such_as="https://example.ec-force.com", sends="the token")
 
     @field_validator("webhook_secret")
     @classmethod

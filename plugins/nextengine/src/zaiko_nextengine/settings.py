@@ -73,7 +73,7 @@ class NextEngineSettings(ConnectorSettings):
     @field_validator("api_origin")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        return http_origin(value, example="https://api.next-engine.org")
+        return http_origin(value, such_as="https://api.next-engine.org")
 
     @field_validator("client_secret", "state", "access_token", "refresh_token")
     @classmethod

@@ -89,7 +89,7 @@ class RakutenSettings(ConnectorSettings):
     @field_validator("origin")
     @classmethod
     def _origin_is_an_address(cls, value: str) -> str:
-        return http_origin(value, example=RMS, sends="the licence key")
+        return http_origin(value, such_as=RMS, sends="the licence key")
 
     @field_validator("service_secret", "license_key")
     @classmethod

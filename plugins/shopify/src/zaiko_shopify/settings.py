@@ -141,7 +141,7 @@ class ShopifySettings(ConnectorSettings):
     def _origin_is_an_address(cls, value: str | None) -> str | None:
         if value is None or not value.strip():
             return None
-        return http_origin(value, example="https://localhost:8080", sends="the token")
+        return http_origin(value, such_as="https://localhost:8080", sends="the token")
 
     @field_validator("access_token", "client_secret", "previous_client_secret")
     @classmethod
