@@ -436,3 +436,16 @@ def test_what_a_batch_does_not_settle_begins_the_next_batch() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert asyncio.run(submit()) == ["a", "b", "c", "d"]
     assert batches == [["a"], ["b", "c"], ["d"]]
+
+
+def test_a_write_that_changes_nothing_commits_nothing(world: World, commits: list[str]) -> None:
+    head = world.db.read_sync(MERCHANT, lambda uow: uow.revision)
+    commits.clear()
+    assert concurrent(world.db, [lambda uow: uow.answer_revision]) == [head]
+    assert concurrent(world.db, [lambda uow: uow.answer_revision] * 3) == [head] * 3
+    assert commits == []
+
+    # Something without a revision is kept, and the revision that was taken is given back.
+    concurrent(world.db, [lambda uow: uow.shops.save_audited("a")])
+    assert len(commits) == 1
+    assert world.db.read_sync(MERCHANT, lambda uow: uow.revision) == head
