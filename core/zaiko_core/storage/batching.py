@@ -52,6 +52,10 @@ class _Queue:
     overdue_at: float = math.inf
     """When the last batch has been at work for longer than the patience."""
     timer: asyncio.TimerHandle | None = None
+    concurrent: bool = False
+    """Whether an item came while others waited or were at work."""
+    scheduled: bool = False
+    """Whether the next batch is to start some turns of the event loop later."""
 
 
 class Batcher:
@@ -59,9 +63,11 @@ class Batcher:
 
     `run` gets a merchant and the items of a batch on a thread of `pool`. It settles all of them, in
     their order, or as many from the front as it likes: the rest is the beginning of the next batch.
-    An item that comes while no batch of its merchant is at work starts one at once; nothing waits
-    for company. `patience`: seconds after which the next batch starts beside this one, should it
-    still be at work; by default never.
+    An item that comes alone starts a batch at once. `turns`: turns of the event loop after which a
+    batch starts while callers are concurrent. They give answers and arriving calls their turn
+    first, so that more of them share the batch; on an idle loop they take no time. `patience`:
+    seconds after which the next batch starts beside this one, should it still be at work; by
+    default never.
     """
 
     def __init__(
@@ -69,9 +75,11 @@ class Batcher:
         run: Callable[[str, Sequence[QueuedItem]], Sequence[Settled]],
         pool: Executor,
         *,
+        turns: int = 0,
         patience: Callable[[Sequence[QueuedItem]], float] = lambda batch: math.inf,
     ) -> None:
-        self._run, self._pool, self._patience = run, pool, patience
+        self._run, self._pool = run, pool
+        self._turns, self._patience = turns, patience
         self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Queue]] = (
             WeakKeyDictionary()
         )
@@ -83,10 +91,29 @@ class Batcher:
         loop = asyncio.get_running_loop()
         queue = self._queues.setdefault(loop, {}).setdefault(merchant, _Queue())
         item = QueuedItem(work, contextvars.copy_context(), loop.create_future())
+        queue.concurrent = queue.concurrent or bool(queue.running or queue.waiting)
         queue.waiting.append(item)
-        self._start_next(loop, merchant, queue)
+        self._schedule(loop, merchant, queue)
         answer: T = await item.answer
         return answer
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> None:
+        """Start the next batch, some turns later where callers are concurrent."""
+        if queue.scheduled:
+            return
+        if not (queue.concurrent and self._turns):
+            self._start_next(loop, merchant, queue)
+            return
+        queue.scheduled = True
+
+        def turn(left: int) -> None:
+            if left:
+                loop.call_soon(turn, left - 1)
+                return
+            queue.scheduled = False
+            self._start_next(loop, merchant, queue)
+
+        loop.call_soon(turn, self._turns - 1)
 
     def _start_next(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> None:
         queue.waiting = [item for item in queue.waiting if not item.answer.cancelled()]
@@ -150,6 +177,7 @@ class Batcher:
     ) -> None:
         queue.running -= 1
         queue.waiting[:0] = batch[len(settled) :]
+        queue.concurrent = len(batch) > 1 or bool(queue.running or queue.waiting)
         for item, outcome in zip(batch, settled, strict=False):
             if item.answer.done():
                 continue
@@ -157,7 +185,7 @@ class Batcher:
                 item.answer.set_exception(outcome.error)
             else:
                 item.answer.set_result(outcome.value)
-        self._start_next(loop, merchant, queue)
+        self._schedule(loop, merchant, queue)
 
 
 def merged_queries(items: Sequence[QueuedItem]) -> list[list[QueuedItem]]:
