@@ -41,7 +41,7 @@ from sqlalchemy import select, update
 from zaiko.v1 import sync_service_pb2, sync_service_pb2_grpc
 from zaiko_core.bootstrap import Engine
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_sdk import OrderPage
 from zaiko_server.config import Config
 from zaiko_server.lifecycle import serve

@@ -29,7 +29,7 @@ from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.links import Part
 from zaiko_core.plugin_host.loader import Registry
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.sync.translation import micros
 from zaiko_sdk import Clock, Connector, ConnectorType, InventoryMode, Limits, ShopContext

@@ -21,7 +21,7 @@ from sqlalchemy import Table, select
 from zaiko.v1 import stock_service_pb2 as pb
 from zaiko.v1 import stock_service_pb2_grpc
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 from benchmarks.speed.bare_store import bulk_upsert, connected
 from benchmarks.speed.catalogue import MERCHANT, WAREHOUSE, Catalogue, fill, product_name

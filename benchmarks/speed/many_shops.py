@@ -16,7 +16,7 @@ import time
 from sqlalchemy import func, select
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 from benchmarks.speed.bare_store import connected
 from benchmarks.speed.catalogue import INTERVAL, WAREHOUSE, insert, shop_name

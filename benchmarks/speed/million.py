@@ -16,7 +16,7 @@ import grpc
 from sqlalchemy import select, update
 from zaiko.v1 import stock_service_pb2_grpc
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 from benchmarks.speed.catalogue import MERCHANT, filled, shop_name
 from benchmarks.speed.figure import Figure

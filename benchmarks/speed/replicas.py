@@ -40,7 +40,7 @@ from zaiko_core.app.due_marks import COALESCE
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import JobClaim, Trigger
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.jobs import Jobs
 
 from benchmarks.speed.figure import Figure, quantile

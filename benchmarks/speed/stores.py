@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import migrate
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"

@@ -34,7 +34,7 @@ CONTRIBUTED = {
     "serve": "Run a server.",
     "simulate": "Run a simulated shop: the platform's own API over HTTP, and a control API under /_sim that plays buyers and staff.",  # noqa: E501
     "migrate": "Bring the database to this release, as a server does when it starts.",
-    "restored": "Prepare a database that was restored from a back-up: nothing is sent to a shop until you resume it, and watches start from a snapshot.",  # noqa: E501
+    "restored": "Prepare a database that was restored from a back-up: nothing is sent to a shop until you end its shadow mode, and watches start from a snapshot.",  # noqa: E501
     "keys": "The keys that seal shops' credentials.",
     "new-connector": "Create a connector: a project that works against an invented platform, with its simulator and tests.",  # noqa: E501
 }

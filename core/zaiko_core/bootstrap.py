@@ -27,9 +27,10 @@ from zaiko_core.metrics import RUNNING, Metrics
 from zaiko_core.plugin_host.announcements import announce_oversell
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
-from zaiko_core.storage.engine import Database, Now
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.listener import NotificationListener
 from zaiko_core.storage.secrets import SecretBox
+from zaiko_core.storage.transactions import Now
 from zaiko_core.supervision.checks import ShopChecks
 from zaiko_core.supervision.connector_factory import ConnectorFactory, Http, default_transport
 from zaiko_core.supervision.supervisor import RunSupervisor
@@ -42,7 +43,7 @@ from zaiko_core.sync.guard import GuardedConnector
 from zaiko_core.sync.maintenance import Maintenance
 from zaiko_core.sync.merchants import each_merchant
 from zaiko_core.sync.operations import OperationRunner
-from zaiko_core.sync.restore_detector import RestoreDetector, quarantine
+from zaiko_core.sync.restore_detector import RestoreDetector, prepare_restored
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.shop_access import ShopAccess
 
@@ -192,10 +193,9 @@ class Engine:
         """Set when the database was replaced under this process: stop, and start again."""
         return self._restore_detector.replaced
 
-    async def quarantine(self) -> int:
-        """Prepare a restored database (see `restore_detector.quarantine`); return how many shops
-        there are."""
-        shops, self.epoch = await quarantine(self.db, self.epoch)
+    async def prepare_restored(self) -> int:
+        """Prepare a restored database; return how many shops it has (`restore_detector`)."""
+        shops, self.epoch = await prepare_restored(self.db, self.epoch)
         return shops
 
     async def run_due(self) -> int:

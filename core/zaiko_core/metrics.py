@@ -1,5 +1,5 @@
 """Every metric that the server shows, in one list, and how they are counted
-(docs/operations/metrics.md is made from it).
+(docs/operations/metrics.md lists them, and a test compares).
 
 No metric has a label for a merchant, a shop or a product: with 20,000 shops each would be 20,000
 series, and names of customers do not belong into a monitoring system. The status of one shop is

@@ -28,7 +28,7 @@ from zaiko.v1 import (
 )
 from zaiko_core.bootstrap import Engine
 from zaiko_core.metrics import WATCHES
-from zaiko_core.storage.engine import system_now
+from zaiko_core.storage.transactions import system_now
 
 from zaiko_server.interceptors.access_log import AccessLog
 from zaiko_server.interceptors.authentication import RATE, Authentication

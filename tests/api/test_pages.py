@@ -265,8 +265,13 @@ async def test_rare_runs_are_found_without_reading_all_others(
 
     await world.write(many)
     read: list[Any] = []
-    decode = history._run
-    monkeypatch.setattr(history, "_run", lambda row: read.append(row) or decode(row))
+    codec = history._RUNS
+
+    def counted(row: Any) -> RunRecord:
+        read.append(row)
+        return codec.read(row)
+
+    monkeypatch.setattr(history, "_RUNS", SimpleNamespace(read=counted, write=codec.write))
 
     failed = sync_service_pb2.ListSyncRunsRequest.Filter(states=[sync_run_pb2.SyncRun.STATE_FAILED])
     request = sync_service_pb2.ListSyncRunsRequest(parent=world("shops/-"), filter=failed)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 CLAIM = "CLAIM"
 WRITTEN = (

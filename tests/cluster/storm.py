@@ -23,7 +23,7 @@ from cluster.verdicts import (
 from cluster.watchers import Watcher
 from support.stores import PostgreSQL
 from support.waiting import until
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 STORMY = 20.0
 """Seconds of load and faults. A fault that has begun may last beyond them."""

@@ -28,7 +28,7 @@ from support.waiting import until
 from support.world import MERCHANT, World
 from zaiko_core.app.stock import Receipt, receive
 from zaiko_core.domain.errors import StorageUnavailable
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 pytestmark = pytest.mark.thorough
 _PATIENCE = 10.0

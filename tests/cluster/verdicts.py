@@ -14,7 +14,7 @@ from sqlalchemy import func, literal, select, union_all
 from watch.guarantees import GUARANTEES, History
 from zaiko_core.domain.push import PushOutcome
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 _RECORDED_BY_SENDER = (
     PushOutcome.ACKNOWLEDGED,

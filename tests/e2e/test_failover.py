@@ -20,7 +20,7 @@ from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
 from zaiko_cli.client import ApiClient
 from zaiko_cli.connection import ServerConnection
 from zaiko_core.app.records import MerchantRecord, ShopRecord
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_server.demo.processes import DemoProcesses
 
 pytestmark = pytest.mark.thorough

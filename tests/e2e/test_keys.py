@@ -11,7 +11,7 @@ from support.world import MERCHANT, World
 from zaiko_cli import main
 from zaiko_core.app import resealing
 from zaiko_core.domain.errors import SecretKeyMissing
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.secrets import SecretBox
 
 Keys = Callable[..., Said]

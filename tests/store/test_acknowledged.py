@@ -12,7 +12,7 @@ from support.stores import PostgreSQL
 from support.world import MERCHANT, World
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.errors import StorageUnavailable
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 
 class Store:

@@ -19,8 +19,8 @@ from zaiko_core.app.ports import Mergeable
 from zaiko_core.app.records import MerchantRecord
 from zaiko_core.domain.errors import NotFound, ServiceError, StorageUnavailable
 from zaiko_core.storage import schema
-from zaiko_core.storage.batching import MAX_ITEMS, Batcher, QueuedItem, Settled
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.batching import BATCH_LIMIT, Batcher, QueuedItem, Settled
+from zaiko_core.storage.database import Database
 
 
 @pytest.fixture
@@ -346,7 +346,7 @@ def test_nobody_waits_for_company_and_no_group_is_too_large() -> None:
         batcher = Batcher(doing(groups, gate), pool)
         calls = [
             asyncio.ensure_future(batcher.submit("acme", lambda _, n=n: str(n)))
-            for n in range(MAX_ITEMS + 2)
+            for n in range(BATCH_LIMIT + 2)
         ]  # type: ignore[misc]
         while not groups:  # noqa: ASYNC110 - a thread makes it
             await asyncio.sleep(0.001)
@@ -355,8 +355,8 @@ def test_nobody_waits_for_company_and_no_group_is_too_large() -> None:
 
     with ThreadPoolExecutor(2) as pool:
         asyncio.run(run())
-    assert [len(group) for group in groups] == [1, MAX_ITEMS, 1]
-    assert [int(name) for group in groups for name in group] == list(range(MAX_ITEMS + 2))
+    assert [len(group) for group in groups] == [1, BATCH_LIMIT, 1]
+    assert [int(name) for group in groups for name in group] == list(range(BATCH_LIMIT + 2))
 
 
 def test_merchants_do_not_wait_for_each_other_and_who_gave_up_is_not_run() -> None:

@@ -10,7 +10,7 @@ from zaiko_core.app import catalogue, links, stock
 from zaiko_core.domain.errors import ProductArchived, ProductHasLinks
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.links import Part
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 PARTS = {"tea": 2, "pot": 1}
 

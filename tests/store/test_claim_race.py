@@ -17,7 +17,7 @@ from support.waiting import until
 from support.world import World
 from zaiko_core.app.records import JobClaim
 from zaiko_core.storage import jobs
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.jobs import Jobs
 
 

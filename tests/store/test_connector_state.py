@@ -13,7 +13,7 @@ from sqlalchemy import select
 from support.world import MERCHANT, World
 from zaiko_core.app import shops
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.sync.state import StoredState
 from zaiko_sdk import StateUnavailable

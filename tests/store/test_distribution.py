@@ -18,7 +18,7 @@ from support.stores import PostgreSQL
 from support.world import MERCHANT
 from zaiko_core.app import stock
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.sql import Execution, observed
 
 OF_THE_INSTALLATION = {"system", "tokens"}

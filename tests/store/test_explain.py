@@ -22,7 +22,7 @@ from zaiko_core.domain.errors import NotFound, RevisionCompacted, RevisionInFutu
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.push import PushOutcome, Term, total
 from zaiko_core.domain.stock import Balance
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.sql import observed
 
 DAY = 24 * 3_600_000_000

@@ -12,7 +12,7 @@ from support.world import MERCHANT, World
 from zaiko_core.app import runs
 from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.jobs import Jobs
 from zaiko_core.sync.leased_run import LeasedRun
 

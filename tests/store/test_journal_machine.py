@@ -24,7 +24,7 @@ from support.stores import PostgreSQL
 from support.world import World, order
 from zaiko_core.domain.demand import DemandState, OrderRecord
 from zaiko_core.domain.errors import DemandExceeded, InsufficientStock
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 PRODUCTS = ("tea", "pot")
 SHOPS = ("a", "b")

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 from support.world import World
 from zaiko_core.domain.errors import SchemaTooNew
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import SCRIPTS, migrate, pending, versions
 from zaiko_core.storage.schema import metadata
 

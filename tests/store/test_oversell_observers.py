@@ -11,7 +11,7 @@ from support.world import MERCHANT, World, order
 from zaiko_core.app import orders
 from zaiko_core.plugin_host.announcements import announce_oversell
 from zaiko_core.plugin_host.observers import Observers
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_sdk import Oversold, OversoldCleared
 
 

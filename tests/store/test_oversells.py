@@ -18,7 +18,7 @@ from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.oversell import OversellCause, Setting
 from zaiko_core.domain.problem import Problem
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.sql import observed
 
 SECOND = 1_000_000

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from support.world import MERCHANT, World
 from zaiko_core.app.records import ChangeKind
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 
 def test_a_second_writer_of_a_merchant_waits_and_gets_the_next_revision(db: Database) -> None:

@@ -11,7 +11,7 @@ from support.stores import PostgreSQL
 from support.world import MERCHANT, World
 from zaiko_core.app.records import ProductRecord
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.rowset import lookup, rowset, typed_columns
 from zaiko_core.storage.sql import Execution, execute, observed
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from support.stores import PostgreSQL
 from support.world import MERCHANT, World
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.rowset import insert_rows, param, params
 from zaiko_core.storage.sql import CompiledStatement, Execution, execute, observed
 

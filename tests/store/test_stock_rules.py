@@ -17,7 +17,7 @@ from zaiko_core.domain.errors import (
     NotFound,
     StockLimitExceeded,
 )
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.sql import observed
 
 

@@ -17,7 +17,7 @@ from zaiko_core.domain.demand import Demand, DemandState
 from zaiko_core.domain.errors import OrderNotOpen
 from zaiko_core.domain.stock import MovementKind
 from zaiko_core.domain.suspicion import DAY, SuspectPolicy, Suspicion, release_time, suspicions
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 START = 1_700_000_000_000_000
 

@@ -16,7 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from google.protobuf.json_format import MessageToDict
 from sqlalchemy import MetaData, create_engine
 from support.released import Installation, Release, messages, upgraded
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import pending, versions
 from zaiko_core.storage.schema import metadata
 from zaiko_core.sync.state import StoredState

@@ -8,7 +8,7 @@ import pytest
 from support.world import MERCHANT, World
 from zaiko_core.app import webhooks
 from zaiko_core.domain.errors import StorageUnavailable
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.jobs import Jobs
 from zaiko_core.sync.maintenance import WEBHOOKS_KEPT, Maintenance
 from zaiko_sdk import SystemClock

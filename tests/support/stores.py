@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import migrate
 
 

@@ -20,7 +20,7 @@ from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import DemandRef
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 MERCHANT, WAREHOUSE = "acme", "tokyo"
 

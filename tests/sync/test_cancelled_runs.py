@@ -23,7 +23,7 @@ from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_sdk import Connector, InventoryMode, InventoryWrite, Limits, SystemClock, WriteResult
 from zaiko_sdk.testing.fakeshop import FakeConnector, FakeShop, fake_connector
 

@@ -276,7 +276,7 @@ def test_nothing_is_added_to_a_shop_in_shadow_before_it_leaves_it(stage: Stage) 
 
 def test_after_a_restore_open_additions_are_left_to_a_person(stage: Stage) -> None:
     stage.world.receive("tea", 10)
-    stage.write(restoring.quarantine)
+    stage.write(restoring.prepare_restored)
     assert stage.states() == [AdditionState.UNDECIDED]
 
 

@@ -19,7 +19,7 @@ from zaiko_core.bootstrap import Engine, EngineConfig
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.storage import channel
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.listener import NotificationListener
 from zaiko_sdk import InventoryMode, Limits, SystemClock
 from zaiko_sdk.testing.fakeshop import FakeShop, fake_connector

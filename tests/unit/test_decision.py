@@ -161,7 +161,7 @@ def test_a_plugin_moves_the_number_only_between_nothing_and_the_target(
 ) -> None:
     decision = step(replace(TEA, adjustments=[("wild", shown)], belief=replace(TEN, expected=5)))
     assert isinstance(decision, Push)
-    assert decision.quantity == quantity
+    assert decision.quantity == decision.assessment.target == quantity
 
 
 def test_the_platforms_maximum_limits_the_number() -> None:

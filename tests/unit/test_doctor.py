@@ -13,7 +13,7 @@ from zaiko.v1 import connector_pb2, error_pb2, shop_pb2, sync_service_pb2
 from zaiko_cli.doctor import merchant, packages, served
 from zaiko_cli.doctor.findings import DoctorFinding, Severity, worst
 from zaiko_core.app.records import MerchantRecord, ShopRecord
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_server.doctor import installation, store
 

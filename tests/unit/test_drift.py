@@ -13,7 +13,7 @@ from zaiko_core.domain.drift import (
     on_reading,
     weighed,
 )
-from zaiko_core.domain.fence import Drift, InventoryBelief, PendingWrite, observe
+from zaiko_core.domain.fence import InventoryBelief, PendingWrite, ReadingVerdict, observe
 
 CALM = InventoryBelief(expected=10, must_read=False)
 
@@ -84,4 +84,4 @@ def test_the_third_edit_of_a_listing_with_another_code_speaks_for_a_wrong_link()
 
 
 def test_a_verdict_of_the_fence_is_taken_as_it_is() -> None:
-    assert on_reading(CALM, CALM, Drift.NONE, 12) is None
+    assert on_reading(CALM, CALM, ReadingVerdict.NONE, 12) is None

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zaiko_core.domain.demand import Sold
 from zaiko_core.domain.fence import (
-    Drift,
     InventoryBelief,
     PendingWrite,
+    ReadingVerdict,
     Step,
     WriteMode,
     applied,
@@ -67,7 +67,7 @@ def test_the_shops_own_orders_lower_what_is_expected_and_both_outcomes_of_a_writ
 
 def test_a_missing_unit_is_an_order_that_is_still_to_come_and_is_not_offered_again() -> None:
     belief, drift = observe(KNOWN, 9, at=100, now=100)
-    assert drift is Drift.MISSING
+    assert drift is ReadingVerdict.MISSING
     assert step(belief, 10) == (Step.DONE, 9)
     assert step(belief, 20) == (Step.WRITE, 19)
 
@@ -94,7 +94,7 @@ def test_units_that_come_back_are_suspected_no_more() -> None:
         at=100,
         now=100,
     )
-    assert (drift, belief.expected, belief.unexplained) == (Drift.EXTRA, 10, 0)
+    assert (drift, belief.expected, belief.unexplained) == (ReadingVerdict.EXTRA, 10, 0)
 
 
 def test_a_suspicion_is_looked_at_again_when_its_time_is_over() -> None:
@@ -112,7 +112,7 @@ def test_what_nothing_explains_in_time_was_changed_by_hand_and_is_healed() -> No
 
 def test_a_higher_number_is_taken_over_at_once() -> None:
     belief, drift = observe(KNOWN, 13, at=5 * SECOND, now=5 * SECOND)
-    assert drift is Drift.EXTRA
+    assert drift is ReadingVerdict.EXTRA
     assert step(belief, 10) == (Step.WRITE, 10)
     assert sold(belief, own(1, at=4 * SECOND)).expected == 13, (
         "an older order was in the number already"
@@ -163,7 +163,7 @@ def test_a_write_that_was_not_conditional_is_read_back(mode: WriteMode, reads: b
 
 def test_a_shop_without_a_number_gets_its_first_one() -> None:
     belief, drift = observe(InventoryBelief(), None, at=1, now=1)
-    assert drift is Drift.FIRST
+    assert drift is ReadingVerdict.FIRST
     assert belief.expected is None
     assert step(belief, 5) == (Step.WRITE, 5)
 
@@ -200,7 +200,7 @@ def test_whatever_is_read_a_raise_never_offers_what_any_explanation_says_is_gone
         base + extra for base in (expected, pending) if base is not None for extra in (0, released)
     ]
     gone = max(0, *(value - shown for value in explanations if value >= shown), 0)
-    if drift is not Drift.EXTRA and kind is Step.WRITE and quantity > shown:
+    if drift is not ReadingVerdict.EXTRA and kind is Step.WRITE and quantity > shown:
         assert quantity <= max(0, target - gone - unexplained - uncertain)
     assert belief.unexplained >= 0
     assert belief.uncertain >= 0

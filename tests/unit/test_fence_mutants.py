@@ -63,7 +63,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "since =",
     ),
     "a taken-over number is dated": (
-        "adopted_at=at if drift is Drift.EXTRA else",
+        "adopted_at=at if drift is ReadingVerdict.EXTRA else",
         "adopted_at=",
     ),
     "nothing is sent while a write is unsettled": (
@@ -139,7 +139,7 @@ ESCROW: dict[str, tuple[str, str]] = {
 DRIFT: dict[str, tuple[str, str]] = {
     "a lost push": ("quantity == before.expected:", "False:"),
     "an acknowledged push that was not applied": ("and quantity == before.replaced", "and False"),
-    "an edit": ("if drift is Drift.EXTRA and", "if False and"),
+    "an edit": ("if drift is ReadingVerdict.EXTRA and", "if False and"),
     "an order that is still to come is no drift": (
         "if missing <= 0 or after.expected is None:",
         "if after.expected is None:",

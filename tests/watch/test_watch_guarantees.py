@@ -26,7 +26,7 @@ from watch.guarantees import GUARANTEES, History, Stream, is_bookmark, revision_
 from watch.watch_bench import PARENT, SNAPSHOT, change_products, refusal_of
 from zaiko.v1 import stock_service_pb2, stock_service_pb2_grpc, watch_pb2
 from zaiko_core.app import stock
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import migrate
 
 PRODUCTS = [f"p{number}" for number in range(8)]

@@ -15,7 +15,7 @@ from watch.watch_bench import PARENT, SNAPSHOT, Bench, Reader, refusal_of, serve
 from zaiko.v1 import error_pb2, sync_service_pb2, watch_pb2
 from zaiko_core.app.records import ChangeKind
 from zaiko_core.domain.ids import listing_id
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_server.watch.slots import WatchLimits
 from zaiko_server.watch.watch_stream import UNACKNOWLEDGED, WATCHES
 
@@ -361,7 +361,9 @@ async def test_a_stream_that_is_not_read_is_ended_and_leaves_no_task(
 ) -> None:
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, ["aa"]), limits=WatchLimits(blocked=0.5)
+        sqlite_url,
+        lambda world: world.begin(names, ["aa"]),
+        limits=WatchLimits(slow_consumer_after=0.5),
     ) as bench:
         for name in names:
             bench.world.link("aa", name)

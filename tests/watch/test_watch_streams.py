@@ -453,7 +453,9 @@ async def test_a_slow_consumer_delays_no_other_watch(sqlite_url: str) -> None:
     limit = 120.0
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=limit)
+        sqlite_url,
+        lambda world: world.begin(names, shops=()),
+        limits=WatchLimits(slow_consumer_after=limit),
     ) as bench:
         stuck, brisk = Reader(bench.watch_stocks()), Reader(bench.watch_stocks())
         await stuck.until_bookmark()
@@ -469,7 +471,9 @@ async def test_a_slow_consumer_delays_no_other_watch(sqlite_url: str) -> None:
 async def test_a_slow_consumer_is_ended_and_may_resume(sqlite_url: str) -> None:
     names = [f"p{number:03d}" for number in range(150)]
     async with serve(
-        sqlite_url, lambda world: world.begin(names, shops=()), limits=WatchLimits(blocked=0.5)
+        sqlite_url,
+        lambda world: world.begin(names, shops=()),
+        limits=WatchLimits(slow_consumer_after=0.5),
     ) as bench:
         stuck = Reader(bench.watch_stocks())
         await stuck.until_bookmark()

@@ -21,7 +21,7 @@ from zaiko.v1 import (
 )
 from zaiko_core.app import stock
 from zaiko_core.domain.errors import ServiceError
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import migrate
 from zaiko_core.sync.feed import ChangeFeed
 from zaiko_server.status import code_for, status_for, trailers_for

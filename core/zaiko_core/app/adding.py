@@ -31,7 +31,7 @@ from zaiko_core.domain.problem import Problem
 
 _SECOND = 1_000_000
 _IDLE = 600 * _SECOND
-_SUPERSEDED = 2
+_MOST_GIVEN_UP = 2
 """How often a reading is given up because an order superseded it."""
 _BECOMES = {
     Verdict.APPLIED: AdditionState.ADDED,
@@ -257,7 +257,7 @@ def _may_overwrite(uow: UnitOfWork, step: _Step, policy: Policy, seen: Observati
     """Return whether a plain number would be based on a reading that an order has superseded. It is
     read again, a few times."""
     place = step.place
-    if policy.mode is not WriteMode.SET or place.attempt >= _SUPERSEDED:
+    if policy.mode is not WriteMode.SET or place.attempt >= _MOST_GIVEN_UP:
         return False
     base = Reading(seen.quantity or 0, seen.at, seen.until)
     if not superseded(

@@ -11,7 +11,7 @@ from zaiko_core.app.records import ChangeKind, Page
 _PAGE = 1_000
 
 
-def quarantine(uow: UnitOfWork) -> int:
+def prepare_restored(uow: UnitOfWork) -> int:
     """Forget what the merchant's shops were believed to show, and send nothing to any of them
     before a person says so; how many shops. A second call changes nothing that the first did
     not."""

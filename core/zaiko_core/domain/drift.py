@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from zaiko_core.domain.fence import Drift, InventoryBelief
+from zaiko_core.domain.fence import InventoryBelief, ReadingVerdict
 
 EDITS, WITHIN = 3, 24 * 3_600_000_000
 """As many unexplained edits within as many µs indicate a wrong link, where the listing's code
@@ -68,7 +68,7 @@ _LEFT_TO_PEOPLE = {DriftCause.EDITED_IN_SHOP, DriftCause.WRONG_LINK, DriftCause.
 
 
 def on_reading(
-    before: InventoryBelief, after: InventoryBelief, drift: Drift, quantity: int | None
+    before: InventoryBelief, after: InventoryBelief, drift: ReadingVerdict, quantity: int | None
 ) -> Difference | None:
     """Return the difference that a reading shows at once: `before` and `after` are the belief
     around `fence.observe`, `drift` its verdict. A number that is too low is not decided here: an
@@ -84,7 +84,7 @@ def on_reading(
         and quantity == before.replaced
     ):
         return Difference(DriftCause.NOT_APPLIED, before.expected, quantity)
-    if drift is Drift.EXTRA and quantity != before.expected + before.unexplained:
+    if drift is ReadingVerdict.EXTRA and quantity != before.expected + before.unexplained:
         return Difference(DriftCause.EDITED_IN_SHOP, before.expected, quantity)
     return None
 

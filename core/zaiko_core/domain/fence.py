@@ -66,7 +66,7 @@ class InventoryBelief:
     """What the shop showed before a write that was acknowledged and is still to be read back."""
 
 
-class Drift(enum.StrEnum):
+class ReadingVerdict(enum.StrEnum):
     """How an observed number differed from the expected one."""
 
     NONE = "NONE"
@@ -121,23 +121,25 @@ def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
 
 def observe(
     belief: InventoryBelief, quantity: int | None, *, at: int, now: int
-) -> tuple[InventoryBelief, Drift]:
+) -> tuple[InventoryBelief, ReadingVerdict]:
     """Settle what the shop showed at `at`, after orders were fetched. What it could show is known:
     a pending write applied or not, released units given back or not. The value that equals the
     number, else the smallest above it, is the likely explanation, and what is missing from it is
     unexplained. What would be missing from the largest value besides is uncertain."""
     if quantity is None:
-        return InventoryBelief(adopted_at=at, must_read=False), Drift.FIRST
+        return InventoryBelief(adopted_at=at, must_read=False), ReadingVerdict.FIRST
     pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
     bases = {value for value in (belief.expected, *pending) if value is not None}
     possible = sorted(
         value for value in bases | {base + belief.released for base in bases} if value >= quantity
     )
     if not bases:
-        return InventoryBelief(expected=quantity, adopted_at=at, must_read=False), Drift.FIRST
+        return InventoryBelief(
+            expected=quantity, adopted_at=at, must_read=False
+        ), ReadingVerdict.FIRST
     if possible:
         missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
-        drift = Drift.MISSING if missing else Drift.NONE
+        drift = ReadingVerdict.MISSING if missing else ReadingVerdict.NONE
     else:
         # Higher than anything explains. What was unexplained has come back with it, at most to the
         # full.
@@ -145,7 +147,7 @@ def observe(
             -min(belief.unexplained, quantity - max(bases) - belief.released),
             0,
         )
-        drift = Drift.EXTRA
+        drift = ReadingVerdict.EXTRA
     # More unexplained than before is a new suspicion, with its own full time to be explained.
     unexplained, uncertain = belief.unexplained + missing, belief.uncertain + uncertain_added
     since = now if missing > 0 or uncertain_added > 0 else belief.unexplained_since
@@ -154,7 +156,7 @@ def observe(
         unexplained=unexplained,
         unexplained_since=since if unexplained or uncertain else 0,
         uncertain=uncertain,
-        adopted_at=at if drift is Drift.EXTRA else belief.adopted_at,
+        adopted_at=at if drift is ReadingVerdict.EXTRA else belief.adopted_at,
         must_read=False,
     )
     return settled, drift

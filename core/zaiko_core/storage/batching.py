@@ -21,7 +21,7 @@ from zaiko_core.domain.errors import StorageUnavailable
 
 T = TypeVar("T")
 
-MAX_ITEMS = 64
+BATCH_LIMIT = 64
 """Items of one batch."""
 
 DATABASE_ERRORS = (DBAPIError, PoolTimeout)
@@ -123,7 +123,7 @@ class Batcher:
             return
         if queue.running and not self._is_overdue(loop, merchant, queue):
             return
-        batch, queue.waiting = queue.waiting[:MAX_ITEMS], queue.waiting[MAX_ITEMS:]
+        batch, queue.waiting = queue.waiting[:BATCH_LIMIT], queue.waiting[BATCH_LIMIT:]
         queue.running += 1
         queue.overdue_at = loop.time() + self._patience(batch)
         try:

@@ -11,7 +11,7 @@ from zaiko_core.app import checkups
 from zaiko_core.app.records import JobClaim, RunResult
 from zaiko_core.plugin_host.announcements import announce_expiry
 from zaiko_core.plugin_host.observers import Observers
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.sync import translation
 from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.guard import GuardedConnector

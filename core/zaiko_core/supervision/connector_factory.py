@@ -16,7 +16,7 @@ from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import ShopRecord
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.plugin_host.loader import Registry
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.guard import GuardedConnector

@@ -27,7 +27,7 @@ from zaiko_core.plugin_host.adjusters import HOOK, Adjusters
 from zaiko_core.plugin_host.announcements import announce
 from zaiko_core.plugin_host.loader import Registry
 from zaiko_core.plugin_host.observers import Observers
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.supervision.checks import ShopChecks
 from zaiko_core.supervision.connector_factory import ConnectorFactory
 from zaiko_core.sync import backoff

@@ -9,7 +9,7 @@ from zaiko_sdk import Capability, WebhookReply
 
 from zaiko_core.app import webhooks
 from zaiko_core.domain.errors import NotFound
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.supervision.connector_factory import ConnectorFactory
 from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.environment import Environment

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from zaiko_core.domain.errors import ServiceError
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 
 class ChangeFeed:

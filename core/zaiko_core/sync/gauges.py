@@ -10,7 +10,7 @@ from zaiko_sdk import Clock, Log
 from zaiko_core import metrics as m
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.metrics import Metrics
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.jobs import job_door
 
 LATENESS = 5.0

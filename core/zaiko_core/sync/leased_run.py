@@ -10,7 +10,7 @@ from typing import TypeVar
 from zaiko_core.app import runs
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import FoundShop, JobClaim, RunRecord, RunResult, RunState, Trigger
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 T = TypeVar("T")
 

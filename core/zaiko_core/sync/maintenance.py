@@ -9,7 +9,7 @@ from zaiko_sdk import Clock, Log
 
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.domain.errors import ServiceError
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.sync.merchants import each_merchant
 
 _HOUR = 3600.0

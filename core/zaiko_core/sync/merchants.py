@@ -7,7 +7,7 @@ from functools import partial
 
 from zaiko_core.app.records import MerchantRecord, Page
 from zaiko_core.storage.catalogue import MerchantDirectory
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 
 _PAGE = 500
 

@@ -26,7 +26,7 @@ from zaiko_core.app.operations import BULK_LINK, CUT_OVER, REFRESH_LISTINGS
 from zaiko_core.app.records import ChangeKind, ListingRecord, OperationRecord, OperationState
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.problem import Problem
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.jobs import OperationClaim
 from zaiko_core.storage.uow import StorageUnitOfWork
 from zaiko_core.sync import translation

@@ -14,7 +14,7 @@ from zaiko_core.sync.run_context import RunContext
 
 Readings = Mapping[str, Observation]
 """What was read, by listing."""
-SUPERSEDED = 2
+MOST_GIVEN_UP = 2
 """How often in one run a reading of one link is given up because an order superseded it."""
 _WHOLE_SECOND = 1_000_000
 """Platforms cut the times of orders to whole seconds."""
@@ -61,7 +61,7 @@ class SupersededRule:
         kept = {}
         for listing, seen in readings.items():
             times = self._given_up.get(listing, 0)
-            if sold.get(listing, 0) + _WHOLE_SECOND > seen.at and times < SUPERSEDED:
+            if sold.get(listing, 0) + _WHOLE_SECOND > seen.at and times < MOST_GIVEN_UP:
                 self._given_up[listing] = times + 1
             else:
                 kept[listing] = seen

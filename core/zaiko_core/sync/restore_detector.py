@@ -12,7 +12,7 @@ from zaiko_sdk import Log
 
 from zaiko_core.app import restoring
 from zaiko_core.domain.errors import ServiceError
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.high_water_mark import HighWaterMark, HighWaterMarkFile, has_gone_back
 from zaiko_core.storage.system import SystemRows
 from zaiko_core.sync.merchants import each_merchant
@@ -23,13 +23,13 @@ _BEYOND = 2**63 - 1
 """More revisions than any database has."""
 
 
-async def quarantine(db: Database, epoch: str) -> tuple[int, str]:
+async def prepare_restored(db: Database, epoch: str) -> tuple[int, str]:
     """Prepare a restored database: send nothing to any shop before a person allows it, refuse the
     tokens that watchers resume from, and read every link first. Return how many shops there are,
     and the new epoch. A second call does all of it again."""
     shops = 0
     async for merchant in each_merchant(db):
-        shops += await db.write(merchant, restoring.quarantine)
+        shops += await db.write(merchant, restoring.prepare_restored)
     # Last: a process that dies before this does all of it again.
     return shops, await db.system.write(lambda rows: rows.new_epoch(epoch))
 
@@ -125,7 +125,7 @@ class RestoreDetector:
                 await asyncio.to_thread(db.close)
 
     async def _prepare(self, db: Database) -> None:
-        shops, self._epoch = await quarantine(db, self._epoch)
+        shops, self._epoch = await prepare_restored(db, self._epoch)
         self._log.error(
             "database_restored",
             shops=shops,

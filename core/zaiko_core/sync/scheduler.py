@@ -15,7 +15,7 @@ from zaiko_sdk import Clock, Log
 
 from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost, NotFound, ServiceError
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.jobs import Due, Jobs, OperationClaim, job_door
 from zaiko_core.sync import backoff
 
@@ -40,9 +40,9 @@ class SchedulerConfig:
     concurrently."""
 
     owner: str
-    lease: float = 5.0
-    poll: float = 1.0
-    capacity: int = 64
+    lease: float
+    poll: float
+    capacity: int
 
 
 class Scheduler:

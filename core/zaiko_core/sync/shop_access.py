@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from zaiko_core.app.records import ShopRecord
 from zaiko_core.domain.errors import NotFound
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.guard import GuardedConnector
 

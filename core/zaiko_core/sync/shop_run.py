@@ -16,7 +16,7 @@ from zaiko_core.sync import backoff, translation
 from zaiko_core.sync.addition_sender import AdditionSender
 from zaiko_core.sync.link_pusher import LinkPusher
 from zaiko_core.sync.order_feed import OrderFeed
-from zaiko_core.sync.reading import read_for_additions, read_links
+from zaiko_core.sync.read_phase import read_for_additions, read_links
 from zaiko_core.sync.round import Round
 from zaiko_core.sync.run_context import RunCancelled, RunContext, policy_of
 

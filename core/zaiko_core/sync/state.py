@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from zaiko_sdk import StateUnavailable
 
 from zaiko_core.domain.errors import NotFound, SecretKeyMissing, Unavailable, WriteConflict
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.secrets import SecretBox
 
 _LIMIT = 64 * 1024

@@ -26,7 +26,7 @@ def migrate(
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.domain.errors import ServiceError
     from zaiko_core.storage import migrate as schemas
-    from zaiko_core.storage.engine import Database as Store
+    from zaiko_core.storage.database import Database as Store
 
     store = Store(database_url(db))
     try:

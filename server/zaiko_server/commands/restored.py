@@ -17,7 +17,7 @@ def restored(
     yes: bool = typer.Option(False, "--yes", help="Do not ask."),
 ) -> None:
     """Prepare a database that was restored from a back-up: nothing is sent to a shop until you
-    resume it, and watches start from a snapshot."""
+    end its shadow mode, and watches start from a snapshot."""
     from sqlalchemy.exc import DBAPIError
     from zaiko_core.bootstrap import Engine, EngineConfig
     from zaiko_core.domain.errors import ServiceError
@@ -26,8 +26,8 @@ def restored(
     if not yes:
         typer.confirm(
             (
-                f"No shop of {db} will be written to until you resume it. Was this database "
-                "restored?"
+                f"Nothing will be sent to the shops of {db} until you end the shadow mode of each. "
+                "Was this database restored?"
             ),
             abort=True,
         )
@@ -39,7 +39,7 @@ def restored(
         )
         try:
             engine.epoch = (await engine.db.migrate())["epoch"]
-            return await engine.quarantine()
+            return await engine.prepare_restored()
         finally:
             await asyncio.to_thread(engine.db.close)
 
@@ -52,7 +52,8 @@ def restored(
             f"{db} is not a database of zaiko. Name the server's with --db.", USAGE
         ) from None
     console().print(
-        f"{shops} shops wait until you resume them. docs/operations/backup.md has the next steps.",
+        f"{shops} shops wait in shadow mode until you run `zaiko shops shadow SHOP off`. "
+        "docs/operations/backup.md has the next steps.",
         soft_wrap=True,
         highlight=False,
     )

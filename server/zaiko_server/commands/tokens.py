@@ -57,7 +57,7 @@ class LocalTokens:
         # Late: they take a second to load.
         from sqlalchemy.exc import DBAPIError
         from zaiko_core.domain.errors import ServiceError
-        from zaiko_core.storage.engine import Database
+        from zaiko_core.storage.database import Database
         from zaiko_core.storage.migrate import migrate
 
         async def run() -> T:

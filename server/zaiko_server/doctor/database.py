@@ -12,7 +12,7 @@ from zaiko_cli.doctor.findings import DoctorFinding, Severity, worst
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.plugin_host.loader import load
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_sdk import Capability
 
 from zaiko_server.commands.connectors import messages

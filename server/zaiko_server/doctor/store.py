@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from zaiko_cli.doctor.findings import DoctorFinding, ok, problem, warning
 from zaiko_core.storage import schema
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import versions
 
 _SKEW = 5.0

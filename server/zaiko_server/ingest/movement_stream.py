@@ -13,11 +13,11 @@ from zaiko.v1 import error_pb2, stock_service_pb2
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.stock import Posting, Receipt, receive
 from zaiko_core.domain.errors import Denied, ServiceError, StorageUnavailable, WriteConflict
-from zaiko_core.storage.engine import system_now
+from zaiko_core.storage.transactions import system_now
 
 from zaiko_server import names
 from zaiko_server.convert import problems, stocks
-from zaiko_server.ingest.group_commit import GroupCommit, StreamClock, StreamLimits
+from zaiko_server.ingest.fact_groups import FactGroups, StreamClock, StreamLimits
 from zaiko_server.refusals import InvalidName, SequenceGap, ServerDraining
 from zaiko_server.security.calling import caller
 from zaiko_server.validate.check import check
@@ -57,7 +57,7 @@ class MovementStream:
     ) -> None:
         self._record, self._posting = record, posting
         self._slots, self._now = slots, now
-        self._groups: GroupCommit[_Streamed, Response] = GroupCommit(
+        self._groups: FactGroups[_Streamed, Response] = FactGroups(
             self._commit, limits=limits, time=time
         )
 

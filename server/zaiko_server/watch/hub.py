@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from zaiko_core.storage.engine import Database
+from zaiko_core.storage.database import Database
 from zaiko_core.sync.feed import ChangeFeed
 
 from zaiko_server.watch.resume_tokens import ResumeTokens

@@ -18,8 +18,9 @@ class WatchLimits:
     """Streams open at once in this process."""
     principal: int = 1_000
     """Streams open at once for one caller."""
-    blocked: float = 30.0
-    """Seconds that one write may wait for the client to read."""
+    slow_consumer_after: float = 30.0
+    """Seconds that one write may wait for the client to read; then its watch ends with
+    SLOW_CONSUMER."""
 
 
 class StreamSlots:

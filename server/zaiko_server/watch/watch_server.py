@@ -102,7 +102,7 @@ class WatchServer:
         SLOW_CONSUMER when its client does not read. `close` is called once the call is over,
         however it ends."""
         release = self.hub.slots.take(caller().id)
-        guard = WriteGuard(context, self._limits.blocked)
+        guard = WriteGuard(context, self._limits.slow_consumer_after)
 
         def end(_: Any = None) -> None:
             close()

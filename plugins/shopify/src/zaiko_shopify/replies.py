@@ -148,7 +148,7 @@ def refusal_by_errors(body: dict[str, Any], *, what: str, writing: bool) -> Conn
     if "THROTTLED" in codes:
         return Throttled(
             f"Shopify's quota is used up for {what}",
-            retry_after=_missing_points(body),
+            retry_after=_wait_for_points(body),
             platform_message=words,
         )
     if "MAX_COST_EXCEEDED" in codes:
@@ -220,7 +220,7 @@ def _denied(errors: list[dict[str, Any]], words: str) -> PermissionMissing:
     )
 
 
-def _missing_points(body: dict[str, Any]) -> float:
+def _wait_for_points(body: dict[str, Any]) -> float:
     quota = quota_of(body)
     if quota is None or quota.restore_rate <= 0:
         return _UNANNOUNCED_WAIT

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from zaiko_server.ingest.group_commit import GroupCommit, StreamClock, StreamLimits
+from zaiko_server.ingest.fact_groups import FactGroups, StreamClock, StreamLimits
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,7 @@ class Stage:
         self.taken: list[int] = []
         self.committed: list[list[int]] = []
         self.failing: Exception | None = None
-        self.groups: GroupCommit[int, int] = GroupCommit(
+        self.groups: FactGroups[int, int] = FactGroups(
             self.commit,
             limits=StreamLimits(**limits),
             time=StreamClock(lambda: self.now, self.sleep),

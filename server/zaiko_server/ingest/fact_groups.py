@@ -42,7 +42,7 @@ class _End:
     error: BaseException | None
 
 
-class GroupCommit(Generic[Item, Answer]):
+class FactGroups(Generic[Item, Answer]):
     """One stream. `commit` returns one answer per item, in order, once all of them are durable. An
     error of `commit` ends the stream, and the items of its group get no answers."""
 
