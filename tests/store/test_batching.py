@@ -245,11 +245,14 @@ def test_a_merged_command_that_is_refused_is_refused_alone(world: World) -> None
 def test_a_long_command_makes_only_those_wait_that_came_before_it(
     world: World, commits: list[str]
 ) -> None:
-    def long(uow: Any) -> int:
-        time.sleep(0.3)
-        return int(uow.revision)
+    def change(uow: Any) -> None:
+        uow.advance()
 
-    concurrent(world.db, [lambda uow: None, long, lambda uow: None, lambda uow: None])
+    def long(uow: Any) -> None:
+        uow.advance()
+        time.sleep(0.3)
+
+    concurrent(world.db, [change, long, change, change])
     # The first alone, the long one, and what came after it.
     assert len(commits) == 3
 
@@ -449,3 +452,22 @@ def test_a_write_that_changes_nothing_commits_nothing(world: World, commits: lis
     concurrent(world.db, [lambda uow: uow.shops.save_audited("a")])
     assert len(commits) == 1
     assert world.db.read_sync(MERCHANT, lambda uow: uow.revision) == head
+
+
+def test_items_that_arrive_within_some_turns_of_the_loop_share_a_batch() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+    gate.set()
+
+    async def run() -> None:
+        batcher = Batcher(doing(groups, gate), pool, turns=4)
+
+        async def late() -> None:
+            await asyncio.sleep(0)
+            await batcher.submit("acme", lambda _: "late")
+
+        await asyncio.gather(batcher.submit("acme", lambda _: "first"), late())
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert groups == [["first", "late"]]

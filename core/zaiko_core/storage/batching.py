@@ -52,8 +52,6 @@ class _Queue:
     overdue_at: float = math.inf
     """When the last batch has been at work for longer than the patience."""
     timer: asyncio.TimerHandle | None = None
-    concurrent: bool = False
-    """Whether an item came while others waited or were at work."""
     scheduled: bool = False
     """Whether the next batch is to start some turns of the event loop later."""
 
@@ -63,11 +61,10 @@ class Batcher:
 
     `run` gets a merchant and the items of a batch on a thread of `pool`. It settles all of them, in
     their order, or as many from the front as it likes: the rest is the beginning of the next batch.
-    An item that comes alone starts a batch at once. `turns`: turns of the event loop after which a
-    batch starts while callers are concurrent. They give answers and arriving calls their turn
-    first, so that more of them share the batch; on an idle loop they take no time. `patience`:
-    seconds after which the next batch starts beside this one, should it still be at work; by
-    default never.
+    No batch waits for a time. `turns`: turns of the event loop before a batch starts. They let
+    answers go out and calls that have arrived join it; on an idle loop they take some µs.
+    `patience`: seconds after which the next batch starts beside this one, should it still be at
+    work; by default never.
     """
 
     def __init__(
@@ -91,17 +88,16 @@ class Batcher:
         loop = asyncio.get_running_loop()
         queue = self._queues.setdefault(loop, {}).setdefault(merchant, _Queue())
         item = QueuedItem(work, contextvars.copy_context(), loop.create_future())
-        queue.concurrent = queue.concurrent or bool(queue.running or queue.waiting)
         queue.waiting.append(item)
         self._schedule(loop, merchant, queue)
         answer: T = await item.answer
         return answer
 
     def _schedule(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> None:
-        """Start the next batch, some turns later where callers are concurrent."""
+        """Start the next batch after some turns of the event loop."""
         if queue.scheduled:
             return
-        if not (queue.concurrent and self._turns):
+        if not self._turns:
             self._start_next(loop, merchant, queue)
             return
         queue.scheduled = True
@@ -177,7 +173,6 @@ class Batcher:
     ) -> None:
         queue.running -= 1
         queue.waiting[:0] = batch[len(settled) :]
-        queue.concurrent = len(batch) > 1 or bool(queue.running or queue.waiting)
         for item, outcome in zip(batch, settled, strict=False):
             if item.answer.done():
                 continue

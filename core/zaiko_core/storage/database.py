@@ -28,9 +28,9 @@ from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened,
 
 T = TypeVar("T")
 
-_TURNS = 6
-"""Turns of the event loop that a batch of reads waits while callers are concurrent: handing over to
-a thread takes as long as some reads."""
+_TURNS = 4
+"""Turns of the event loop before a batch of reads starts, because handing over to a thread takes as
+long as some reads."""
 _PATIENCE, _MERGED_PATIENCE = 0.010, 0.250
 """Seconds after which a batch of reads starts beside one that is still at work, which may be a long
 list; and beside one of `Mergeable` queries, which each take about as long as the next batch."""
