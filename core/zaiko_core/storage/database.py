@@ -28,7 +28,7 @@ from zaiko_core.storage.uow import StorageUnitOfWork, finish, following, opened,
 
 T = TypeVar("T")
 
-_TURNS = 4
+_TURNS = 3
 """Turns of the event loop before a batch of reads starts, because handing over to a thread takes as
 long as some reads."""
 _PATIENCE, _MERGED_PATIENCE = 0.010, 0.250
