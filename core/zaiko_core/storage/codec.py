@@ -52,7 +52,7 @@ class Codec(Generic[R]):
         self._writes: list[tuple[str, _Convert, _Convert | None]] = []
         self._names: dict[str, Any] = {"EMPTY": (None, "")}
         source = f"lambda row, derived: {self._reading(record, '', '')}"
-        # Made once from names of our schema, as dataclasses do: it is as fast as one written by hand.
+        # Made once from names of our schema, as dataclasses do; as fast as one written by hand.
         self._read: Callable[[Any, Mapping[str, Any]], R] = eval(source, self._names)  # noqa: S307
         self.columns: tuple[str, ...] = tuple(name for name, _, _ in self._writes)
         """The columns that a record is in."""
