@@ -245,11 +245,14 @@ def test_a_merged_command_that_is_refused_is_refused_alone(world: World) -> None
 def test_a_long_command_makes_only_those_wait_that_came_before_it(
     world: World, commits: list[str]
 ) -> None:
-    def long(uow: Any) -> int:
-        time.sleep(0.3)
-        return int(uow.revision)
+    def change(uow: Any) -> None:
+        uow.advance()
 
-    concurrent(world.db, [lambda uow: None, long, lambda uow: None, lambda uow: None])
+    def long(uow: Any) -> None:
+        uow.advance()
+        time.sleep(0.3)
+
+    concurrent(world.db, [change, long, change, change])
     # The first alone, the long one, and what came after it.
     assert len(commits) == 3
 
@@ -436,3 +439,35 @@ def test_what_a_batch_does_not_settle_begins_the_next_batch() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert asyncio.run(submit()) == ["a", "b", "c", "d"]
     assert batches == [["a"], ["b", "c"], ["d"]]
+
+
+def test_a_write_that_changes_nothing_commits_nothing(world: World, commits: list[str]) -> None:
+    head = world.db.read_sync(MERCHANT, lambda uow: uow.revision)
+    commits.clear()
+    assert concurrent(world.db, [lambda uow: uow.answer_revision]) == [head]
+    assert concurrent(world.db, [lambda uow: uow.answer_revision] * 3) == [head] * 3
+    assert commits == []
+
+    # Something without a revision is kept, and the revision that was taken is given back.
+    concurrent(world.db, [lambda uow: uow.shops.save_audited("a")])
+    assert len(commits) == 1
+    assert world.db.read_sync(MERCHANT, lambda uow: uow.revision) == head
+
+
+def test_items_that_arrive_within_some_turns_of_the_loop_share_a_batch() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+    gate.set()
+
+    async def run() -> None:
+        batcher = Batcher(doing(groups, gate), pool, turns=4)
+
+        async def late() -> None:
+            await asyncio.sleep(0)
+            await batcher.submit("acme", lambda _: "late")
+
+        await asyncio.gather(batcher.submit("acme", lambda _: "first"), late())
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert groups == [["first", "late"]]

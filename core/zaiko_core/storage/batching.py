@@ -52,6 +52,8 @@ class _Queue:
     overdue_at: float = math.inf
     """When the last batch has been at work for longer than the patience."""
     timer: asyncio.TimerHandle | None = None
+    scheduled: bool = False
+    """Whether the next batch is to start some turns of the event loop later."""
 
 
 class Batcher:
@@ -59,9 +61,10 @@ class Batcher:
 
     `run` gets a merchant and the items of a batch on a thread of `pool`. It settles all of them, in
     their order, or as many from the front as it likes: the rest is the beginning of the next batch.
-    An item that comes while no batch of its merchant is at work starts one at once; nothing waits
-    for company. `patience`: seconds after which the next batch starts beside this one, should it
-    still be at work; by default never.
+    No batch waits for a time. `turns`: turns of the event loop before a batch starts. They let
+    answers go out and calls that have arrived join it; on an idle loop they take some µs.
+    `patience`: seconds after which the next batch starts beside this one, should it still be at
+    work; by default never.
     """
 
     def __init__(
@@ -69,9 +72,11 @@ class Batcher:
         run: Callable[[str, Sequence[QueuedItem]], Sequence[Settled]],
         pool: Executor,
         *,
+        turns: int = 0,
         patience: Callable[[Sequence[QueuedItem]], float] = lambda batch: math.inf,
     ) -> None:
-        self._run, self._pool, self._patience = run, pool, patience
+        self._run, self._pool = run, pool
+        self._turns, self._patience = turns, patience
         self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Queue]] = (
             WeakKeyDictionary()
         )
@@ -84,9 +89,27 @@ class Batcher:
         queue = self._queues.setdefault(loop, {}).setdefault(merchant, _Queue())
         item = QueuedItem(work, contextvars.copy_context(), loop.create_future())
         queue.waiting.append(item)
-        self._start_next(loop, merchant, queue)
+        self._schedule(loop, merchant, queue)
         answer: T = await item.answer
         return answer
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> None:
+        """Start the next batch after some turns of the event loop."""
+        if queue.scheduled:
+            return
+        if not self._turns:
+            self._start_next(loop, merchant, queue)
+            return
+        queue.scheduled = True
+
+        def turn(left: int) -> None:
+            if left:
+                loop.call_soon(turn, left - 1)
+                return
+            queue.scheduled = False
+            self._start_next(loop, merchant, queue)
+
+        loop.call_soon(turn, self._turns - 1)
 
     def _start_next(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> None:
         queue.waiting = [item for item in queue.waiting if not item.answer.cancelled()]
@@ -157,7 +180,7 @@ class Batcher:
                 item.answer.set_exception(outcome.error)
             else:
                 item.answer.set_result(outcome.value)
-        self._start_next(loop, merchant, queue)
+        self._schedule(loop, merchant, queue)
 
 
 def merged_queries(items: Sequence[QueuedItem]) -> list[list[QueuedItem]]:

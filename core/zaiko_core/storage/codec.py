@@ -7,7 +7,7 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -20,40 +20,6 @@ R = TypeVar("R")
 _Convert = Callable[[Any], Any]
 Conversion = tuple[_Convert | None, _Convert | None]
 """Makes the field's value of the column's, and the other way round. None: they are the same."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Leaf:
-    """A field in a column: `place` is that of the column."""
-
-    name: str
-    place: int
-    convert: _Convert | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Node:
-    """A dataclass with its fields. `places` are given where it may be None: these columns are then
-    NULL or empty."""
-
-    name: str
-    record: Callable[..., Any]
-    leaves: Sequence[_Leaf]
-    nodes: Sequence[_Node]
-    places: Sequence[int] = ()
-
-    def build(self, values: Sequence[Any], given: Mapping[str, Any]) -> Any:
-        if self.places and all(values[place] in (None, "") for place in self.places):
-            return None
-        fields = dict(given)
-        for leaf in self.leaves:
-            value = values[leaf.place]
-            fields[leaf.name] = (
-                value if leaf.convert is None or value is None else leaf.convert(value)
-            )
-        for node in self.nodes:
-            fields[node.name] = node.build(values, {})
-        return self.record(**fields)
 
 
 class Codec(Generic[R]):
@@ -84,11 +50,12 @@ class Codec(Generic[R]):
         self._derived = dict(derived or {})
         self._named, self._conversions = columns or {}, conversions or {}
         self._writes: list[tuple[str, _Convert, _Convert | None]] = []
-        self._root = self._node(record, "", "")
+        self._names: dict[str, Any] = {"EMPTY": (None, "")}
+        source = f"lambda row, derived: {self._reading(record, '', '')}"
+        # Made once from names of our schema, as dataclasses do; as fast as one written by hand.
+        self._read: Callable[[Any, Mapping[str, Any]], R] = eval(source, self._names)  # noqa: S307
         self.columns: tuple[str, ...] = tuple(name for name, _, _ in self._writes)
         """The columns that a record is in."""
-        get = attrgetter(*self.columns)
-        self._values: _Convert = get if len(self.columns) > 1 else lambda row: (get(row),)
         self._texts = {
             name
             for name in self.columns
@@ -98,8 +65,7 @@ class Codec(Generic[R]):
     def read(self, row: Any, **derived: Any) -> R:
         """Return the record in a row that has the columns. `derived`: fields that are in no column,
         where they differ from what the codec was given."""
-        record: R = self._root.build(self._values(row), {**self._derived, **derived})
-        return record
+        return self._read(row, {**self._derived, **derived} if derived else self._derived)
 
     def write(self, record: R) -> dict[str, Any]:
         """Return the columns of a record."""
@@ -112,9 +78,9 @@ class Codec(Generic[R]):
                 row[name] = value if convert is None else convert(value)
         return row
 
-    def _node(self, record: Any, path: str, prefix: str, *, name: str = "") -> _Node:
-        leaves: list[_Leaf] = []
-        nodes: list[_Node] = []
+    def _reading(self, record: Any, path: str, prefix: str) -> str:
+        """Return the expression that makes a record of `row`."""
+        arguments = [] if path or not self._derived else ["**derived"]
         hints = typing.get_type_hints(record)
         for field in dataclasses.fields(record):
             if not path and field.name in self._derived:
@@ -124,19 +90,26 @@ class Codec(Generic[R]):
             column = self._named.get(at, prefix + field.name)
             if column in self._table.c:
                 read, write = self._conversions.get(at) or _conversion(self._table, column, kind)
-                leaves.append(_Leaf(field.name, len(self._writes), read))
                 self._writes.append((column, _getter(at), write))
+                value = f"row.{column}"
+                if read is not None:
+                    value = f"(None if {value} is None else {self._name(read)}({value}))"
             elif dataclasses.is_dataclass(kind):
-                start = len(self._writes)
+                first = len(self._writes)
                 inner = f"{prefix}{field.name}_" if may_be_none else prefix
-                node = self._node(kind, f"{at}.", inner, name=field.name)
+                value = self._reading(kind, f"{at}.", inner)
                 if may_be_none:
-                    places = range(start, len(self._writes))
-                    node = dataclasses.replace(node, places=places)
-                nodes.append(node)
+                    empty = (f"row.{name} in EMPTY" for name, _, _ in self._writes[first:])
+                    value = f"(None if {' and '.join(empty)} else {value})"
             else:
                 raise TypeError(f"{self._table.name} has no column for {record.__name__}.{at}")
-        return _Node(name, record, leaves, nodes)
+            arguments.append(f"{field.name}={value}")
+        return f"{self._name(record)}({', '.join(arguments)})"
+
+    def _name(self, value: Any) -> str:
+        name = f"_{len(self._names)}"
+        self._names[name] = value
+        return name
 
 
 def _getter(path: str) -> _Convert:

@@ -59,6 +59,7 @@ class Execution:
     parameters: Any
 
 
+_WRITES = "writes"
 Observer = Callable[[Execution], None]
 _OBSERVERS: WeakKeyDictionary[Engine, list[Observer]] = WeakKeyDictionary()
 
@@ -90,6 +91,8 @@ def execute(
     if params is None:
         return _execute_built(connection, statement)
     compiled = _compiled(connection.dialect, statement)
+    if compiled.writes:
+        _count_write(connection)
     parameters = compiled.parameters(params)
     for observer in _OBSERVERS.get(connection.engine, ()):
         observer(Execution(statement, compiled.text, parameters))
@@ -107,7 +110,18 @@ def execute(
         cursor.close()
 
 
+def writes(connection: Connection) -> int:
+    """Return how many statements that write this connection has run."""
+    return int(connection.info.get(_WRITES, 0))
+
+
+def _count_write(connection: Connection) -> None:
+    connection.info[_WRITES] = connection.info.get(_WRITES, 0) + 1
+
+
 def _execute_built(connection: Connection, statement: Executable) -> Result:
+    if getattr(statement, "is_dml", False):
+        _count_write(connection)
     observers = _OBSERVERS.get(connection.engine)
     if not observers:
         result = connection.execute(statement)
@@ -137,6 +151,7 @@ class CompiledStatement:
         if compiled.post_compile_params:
             raise TypeError(f"the text of this statement depends on its values: {compiled}")
         self.text = str(compiled)
+        self.writes = bool(statement.is_dml)
         self._order = compiled.positiontup
         self._required: list[tuple[str, _Convert | None]] = []
         self._fixed: dict[str, Any] = {}

@@ -41,7 +41,7 @@ from zaiko_core.storage.rowset import (
     typed_columns,
 )
 from zaiko_core.storage.shops import ShopRows
-from zaiko_core.storage.sql import execute
+from zaiko_core.storage.sql import execute, writes
 from zaiko_core.storage.stocks import StockRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
@@ -133,6 +133,8 @@ class StorageUnitOfWork:
         self._advanced = False
         self._updated: MerchantRecord | None = None
         self._lease: tuple[str, int] | None = None
+        self.writes_when_opened = writes(connection)
+        """To tell at the end whether anything was written since."""
         self.due_in: int | None = None
         """The delay in µs until the scheduler has work as a result; None if it has none."""
         self.facts: list[OversellRecord | ClearedRecord] = []
@@ -319,10 +321,17 @@ def finish(connection: Connection, done: Sequence[StorageUnitOfWork]) -> bool:
     whether there is something for watchers or the scheduler. `done` are the units of work of one
     transaction, in their order."""
     dialect, first, last, due_in = connection.dialect.name, done[0], done[-1], soonest(done)
+    changed = last.answer_revision != first.merchants.head
+    if not changed and writes(connection) == first.writes_when_opened:
+        # Nothing was written but the revision that was taken. A commit would wait for the disk.
+        transaction = connection.get_transaction()
+        assert transaction is not None
+        transaction.rollback()
+        return due_in is not None
     if last.answer_revision != first.revision:
         head = params(merchant=last.merchant, head=last.answer_revision)
         execute(connection, _SET_HEAD, head)
-    if last.answer_revision == first.merchants.head:
+    if not changed:
         return due_in is not None
     payload = notify_payload(dialect, due_in)
     if rows := [row for uow in done for row in uow.changes]:
