@@ -196,6 +196,7 @@ def test_a_restored_database_is_prepared_by_hand(folder: Path) -> None:
 
     assert (said.code, said.out.strip()) == (
         0,
-        "0 shops wait for you. docs/operations/backup.md says what comes now.",
+        "0 shops wait in shadow mode until you run `zaiko shops shadow SHOP off`. "
+        "docs/operations/backup.md has the next steps.",
     )
     assert zaiko(folder, "restored", "--db", "restored.db").code == 1  # nobody said yes
