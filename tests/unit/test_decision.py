@@ -325,11 +325,12 @@ def test_what_expired_says_more_than_what_was_read() -> None:
     assert finding.difference == Difference(DriftCause.BUNDLE_PART, 12, 9)
 
 
-def test_expired_units_are_no_longer_held_against_the_quota() -> None:
-    belief = replace(TEN, expected=5, unexplained=5, unexplained_since=NOW - VISIBILITY)
-    decision = step(LinkFacts(belief, (Part("tea"),)), quota=scarce(10, 5))
-    assert isinstance(decision, Done)
-    assert decision.shown == 5
+@pytest.mark.parametrize(("quota", "sent"), [(scarce(10, 8), 2), (scarce(10, 10), 0)])
+def test_units_of_an_expired_suspicion_are_not_counted_as_shown(quota: Quota, sent: int) -> None:
+    belief = replace(TEN, expected=0, unexplained=5, unexplained_since=NOW - VISIBILITY)
+    decision = step(LinkFacts(belief, (Part("tea"),)), quota=quota)
+    assert isinstance(decision, Push if sent else Done)
+    assert decision.assessment.target == sent
 
 
 # Properties
