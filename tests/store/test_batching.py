@@ -471,3 +471,43 @@ def test_items_that_arrive_within_some_turns_of_the_loop_share_a_batch() -> None
     with ThreadPoolExecutor(2) as pool:
         asyncio.run(run())
     assert groups == [["first", "late"]]
+
+
+def test_callers_that_were_answered_together_share_the_next_batch() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+    gate.set()
+
+    async def run() -> None:
+        batcher = Batcher(doing(groups, gate), pool, turns=1, siblings=3, delay=60)
+
+        async def ask(name: str, turns: int) -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await batcher.submit("acme", lambda _: name)
+
+        await asyncio.gather(*(ask(name, 0) for name in "abcd"))
+        # They come again at different moments, and the last of them starts their batch.
+        await asyncio.gather(*(ask(name, turns) for turns, name in enumerate("efgh")))
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert groups == [["a", "b", "c", "d"], ["e", "f", "g", "h"]]
+
+
+def test_who_comes_back_alone_waits_only_for_the_delay() -> None:
+    groups: list[list[str]] = []
+    gate = threading.Event()
+    gate.set()
+
+    async def run() -> None:
+        batcher = Batcher(doing(groups, gate), pool, turns=1, siblings=3, delay=0.01)
+        await asyncio.gather(*(batcher.submit("acme", lambda _: "together") for _ in range(3)))
+        await batcher.submit("acme", lambda _: "alone")
+        await batcher.submit("acme", lambda _: "again")
+        loop: Any = asyncio.get_running_loop()
+        assert [timer for timer in loop._scheduled if not timer.cancelled()] == []
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.run(run())
+    assert groups == [["together"] * 3, ["alone"], ["again"]]

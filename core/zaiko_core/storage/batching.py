@@ -54,6 +54,10 @@ class _Queue:
     timer: asyncio.TimerHandle | None = None
     scheduled: bool = False
     """Whether the next batch is to start some turns of the event loop later."""
+    expected: int = 0
+    """Items that the next batch waits for; 0: it waits for none."""
+    delay: asyncio.TimerHandle | None = None
+    """Ends the wait for expected items."""
 
 
 class Batcher:
@@ -61,8 +65,12 @@ class Batcher:
 
     `run` gets a merchant and the items of a batch on a thread of `pool`. It settles all of them, in
     their order, or as many from the front as it likes: the rest is the beginning of the next batch.
-    No batch waits for a time. `turns`: turns of the event loop before a batch starts. They let
-    answers go out and calls that have arrived join it; on an idle loop they take some µs.
+    `turns`: turns of the event loop before a batch starts. They let answers go out and calls that
+    have arrived join it; on an idle loop they take some µs.
+    `siblings`, `delay`: when at least `siblings` items were in the queue as a batch ended, the next
+    one starts as soon as equally many wait, and `delay` seconds later with those that do. Callers
+    who were answered together come again together. By default no batch waits for a time. (The
+    names are those of PostgreSQL's commit_siblings and commit_delay.)
     `patience`: seconds after which the next batch starts beside this one, should it still be at
     work; by default never.
     """
@@ -73,10 +81,13 @@ class Batcher:
         pool: Executor,
         *,
         turns: int = 0,
+        siblings: float = math.inf,
+        delay: float = 0.0,
         patience: Callable[[Sequence[QueuedItem]], float] = lambda batch: math.inf,
     ) -> None:
         self._run, self._pool = run, pool
         self._turns, self._patience = turns, patience
+        self._siblings, self._delay = siblings, delay
         self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Queue]] = (
             WeakKeyDictionary()
         )
@@ -95,8 +106,9 @@ class Batcher:
 
     def _schedule(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> None:
         """Start the next batch after some turns of the event loop."""
-        if queue.scheduled:
+        if queue.scheduled or len(queue.waiting) < queue.expected:
             return
+        self._expect(loop, merchant, queue, 0)
         if not self._turns:
             self._start_next(loop, merchant, queue)
             return
@@ -110,6 +122,23 @@ class Batcher:
             self._start_next(loop, merchant, queue)
 
         loop.call_soon(turn, self._turns - 1)
+
+    def _expect(
+        self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue, count: int
+    ) -> None:
+        """Let the next batch wait until `count` items do, or until the delay is over."""
+        queue.expected = min(count, BATCH_LIMIT)
+        if queue.delay is not None:
+            queue.delay.cancel()
+            queue.delay = None
+        if not count:
+            return
+
+        def end() -> None:
+            queue.expected, queue.delay = 0, None
+            self._start_next(loop, merchant, queue)
+
+        queue.delay = loop.call_later(self._delay, end)
 
     def _start_next(self, loop: asyncio.AbstractEventLoop, merchant: str, queue: _Queue) -> None:
         queue.waiting = [item for item in queue.waiting if not item.answer.cancelled()]
@@ -152,16 +181,6 @@ class Batcher:
 
             queue.timer = loop.call_at(queue.overdue_at, check)
         return False
-        if loop.time() - queue.began >= self._patience:
-            return True
-        if queue.timer is None:
-
-            def check() -> None:
-                queue.timer = None
-                self._start_next(loop, merchant, queue)
-
-            queue.timer = loop.call_later(self._patience, check)
-        return False
 
     def _settle(
         self,
@@ -173,6 +192,9 @@ class Batcher:
     ) -> None:
         queue.running -= 1
         queue.waiting[:0] = batch[len(settled) :]
+        together = len(settled) + len(queue.waiting)
+        if together >= self._siblings and not queue.running:
+            self._expect(loop, merchant, queue, together)
         for item, outcome in zip(batch, settled, strict=False):
             if item.answer.done():
                 continue

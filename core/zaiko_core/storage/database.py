@@ -31,6 +31,9 @@ T = TypeVar("T")
 _TURNS = 3
 """Turns of the event loop before a batch of reads starts, because handing over to a thread takes as
 long as some reads."""
+_SIBLINGS, _DELAY = 6, 0.003
+"""Callers that poll together come again within a few ms; so many share one snapshot. Fewer do not
+wait: two that wait for each other would lose a third of their calls a second."""
 _PATIENCE, _MERGED_PATIENCE = 0.010, 0.250
 """Seconds after which a batch of reads starts beside one that is still at work, which may be a long
 list; and beside one of `Mergeable` queries, which each take about as long as the next batch."""
@@ -86,7 +89,12 @@ class Database:
             event.listen(self.engine, "connect", self._check_history)
             self.backends.follow(self.engine)
         self._reading = Batcher(
-            self._read_batch, self.transactions.readers, turns=_TURNS, patience=_read_patience
+            self._read_batch,
+            self.transactions.readers,
+            turns=_TURNS,
+            siblings=_SIBLINGS,
+            delay=_DELAY,
+            patience=_read_patience,
         )
         self._writing = Batcher(self._write_batch, self.transactions.writers)
         self._merchant_locks = KeyedLock(connections.WAIT)
