@@ -192,9 +192,9 @@ class Batcher:
     ) -> None:
         queue.running -= 1
         queue.waiting[:0] = batch[len(settled) :]
-        together = len(settled) + len(queue.waiting)
-        if together >= self._siblings and not queue.running:
-            self._expect(loop, merchant, queue, together)
+        present = len(settled) + len(queue.waiting)
+        if present >= self._siblings and not queue.running:
+            self._expect(loop, merchant, queue, present)
         for item, outcome in zip(batch, settled, strict=False):
             if item.answer.done():
                 continue
