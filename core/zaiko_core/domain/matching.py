@@ -15,6 +15,15 @@ class MatchOutcome(enum.StrEnum):
     UNMATCHED = "UNMATCHED"
 
 
+class AutoLink(enum.StrEnum):
+    """What becomes of a new listing of a shop whose code is that of exactly one product."""
+
+    OFF = "OFF"
+    LINK = "LINK"
+    SYNC = "SYNC"
+    """It is linked, and its number is synced."""
+
+
 class MatchedBy(enum.StrEnum):
     CODE = "CODE"
     BARCODE = "BARCODE"

@@ -79,6 +79,9 @@ OF_REASONS: Mapping[str, str] = {
     "ORDER_NOT_OPEN": "SYSTEM",
     "ADDITION_SETTLED": "SYSTEM",
     "SECRET_KEY_MISSING": "SYSTEM",
+    "SHOP_HAS_OPEN_ORDERS": "MERCHANT",
+    "ORDER_NUMBER_AMBIGUOUS": "SYSTEM",
+    "ORDER_LINE_NOT_ASSIGNABLE": "MERCHANT",
 }
 """By the reason of a problem."""
 

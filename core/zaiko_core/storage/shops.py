@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 
 from zaiko_core.app.records import LinkState, Page, RunResult, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
+from zaiko_core.domain.shop_word import ShippedFrees, ShopWord
 from zaiko_core.storage import schema
 from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import batch_params, batch_rows, lookup, param, params, typed_columns
@@ -51,6 +53,8 @@ _OF_RUNS = {
     "additions_due_at",
     "status_revision",
     "due_at",
+    "catalogue_asked_at",
+    "catalogue_asks",
 }
 """Columns that only runs and what triggers them change."""
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
@@ -140,6 +144,22 @@ class ShopRows(Scope):
         table = schema.shops
         query = select(table.c.shop).where(self.mine(table), table.c.shop == shop)
         return self.execute(query).scalar() is not None
+
+    def word(self, shop: str) -> ShopWord:
+        """Return what the word of a shop, deleted or not, counts for now."""
+        table, held = schema.shops, schema.allocations
+        feed = exists().where(held.c.merchant == self.merchant, held.c.shop > "")
+        query = select(
+            table.c.shipped_frees, table.c.keeps_unrestocked, table.c.created_at, feed.label("feed")
+        ).where(self.mine(table), table.c.shop == shop)
+        row = self.execute(query).one()
+        return ShopWord(
+            ShippedFrees(row.shipped_frees),
+            has_feed=bool(row.feed),
+            keeps_unrestocked=row.keeps_unrestocked,
+            known_since=row.created_at,
+            now=self.now,
+        )
 
     def page(self, page: Page) -> list[ShopRecord]:
         """Return a page by id, without deleted shops."""

@@ -39,6 +39,7 @@ orders = Table(
     Column(
         "uncounted", Boolean, nullable=False, server_default=false()
     ),  # has a line that is counted for no product
+    count("doubtful"),  # units refunded without restocking, with which nobody has dealt (ADR 0035)
     time("created_at"),
     time("updated_at"),
     time("revision"),
@@ -51,6 +52,15 @@ orders = Table(
         postgresql_where=text("holds > 0"),
         sqlite_where=text("holds > 0"),
     ),
+    Index(
+        "ix_orders_doubtful",
+        "merchant",
+        "shop",
+        "order_id",
+        postgresql_where=text("doubtful > 0"),
+        sqlite_where=text("doubtful > 0"),
+    ),
+    Index(None, "merchant", "shop", "number"),
 )
 
 order_lines = Table(
@@ -66,6 +76,8 @@ order_lines = Table(
     count("ordered"),
     count("cancelled"),
     count("fulfilled"),
+    count("unrestocked"),
+    count("settled"),
     Column("parts", JSON_VALUE),  # null: not counted; [[product, count], …]
     PrimaryKeyConstraint("merchant", "shop", "order_id", "line"),
     Index(None, "merchant", "shop", "listing"),
