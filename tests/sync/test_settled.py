@@ -17,17 +17,17 @@ CHANGES = 8
 
 class Busy(Simulation):
     """One shop under steady change: each write to it is followed by the next receipt, so its run
-    goes on and on. `look` is called after each write."""
+    goes on and on. `observe` is called after each write."""
 
     left = 0
 
-    def look(self) -> None:
-        """Look at the shop in the middle of its run."""
+    def observe(self) -> None:
+        """Observe the shop in the middle of its run."""
 
     def interfere(self, name: str, moment: str, operation: str) -> None:
         self.clock.advance(1.1)
         if (moment, operation) == ("after", "set_inventory") and self.left:
-            self.look()
+            self.observe()
             self.left -= 1
             self.world.receive("tea", 1)
 
@@ -55,11 +55,11 @@ def busy(sqlite_url: str) -> Iterator[Busy]:
 def test_when_orders_were_read_is_known_while_a_run_goes_on(busy: Busy) -> None:
     seen: list[tuple[int, int]] = []
 
-    def look() -> None:
+    def observe() -> None:
         shop = busy.shop()
         seen.append((shop.orders_read_at or 0, shop.last_success_at or 0))
 
-    busy.look, busy.left = look, CHANGES  # type: ignore[method-assign]
+    busy.observe, busy.left = observe, CHANGES  # type: ignore[method-assign]
     busy.world.receive("tea", 1)
     busy.clock.advance(1)
     busy.run_due()

@@ -53,7 +53,8 @@ class OrderFeed:
 
     async def fetch(self, began_at: int) -> Fetched:
         """Fetch what changed and ingest it, page by page, each in a transaction with its cursor.
-        `began_at` (µs) is before the first request, by the store's clock. Raises what the connector raises, RunCancelled between pages, LeaseLost."""
+        `began_at` (µs) is before the first request, by the store's clock. Raises what the connector
+        raises, RunCancelled between pages, LeaseLost."""
         context, counts = self._context, self._context.counts
         if Capability.FETCH_ORDERS not in context.kind.capabilities:
             return Fetched()
