@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import select
 from support.world import MERCHANT, World
-from zaiko_core.app import closing
+from zaiko_core.app import closing, shops
 from zaiko_core.storage import schema
 from zaiko_core.storage.database import Database
 from zaiko_core.storage.secrets import SecretBox

@@ -11,13 +11,18 @@ from zaiko_core.domain.errors import OrderNumberAmbiguous
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
 
 
+def spellings(number: str) -> set[str]:
+    """Return how people write the number of an order."""
+    return {number, number.removeprefix("#"), f"#{number.removeprefix('#')}"}
+
+
 def resolve(uow: UnitOfWork, shop: str, typed: str) -> str:
     """Return the platform's id of the order that is named by its id, or else by its number, with or
     without a leading `#`. What names no order yet is returned as it is. Raises OrderNumberAmbiguous
     when several orders have the number."""
     if uow.orders.get(shop, [typed]):
         return typed
-    found = uow.orders.numbered(shop, _spellings(typed))
+    found = uow.orders.numbered(shop, spellings(typed))
     if len(found) > 1:
         raise OrderNumberAmbiguous(
             f"{len(found)} orders of {shop} have the number {typed}: {', '.join(found[:10])}; "
@@ -33,14 +38,14 @@ def join(uow: UnitOfWork, shop: str, read: Sequence[OrderRecord]) -> None:
     the first time. A number of several orders is left to a person."""
     named: dict[str, set[str]] = {}
     for record in read:
-        for spelling in _spellings(record.number):
+        for spelling in spellings(record.number):
             if record.number and spelling != record.order:
                 named.setdefault(spelling, set()).add(record.order)
     waiting = uow.demands.get(shop, named) if named else {}
     known = uow.orders.get(shop, {number for number, _ in waiting})
     ids = {record.order for record in read}
     for number in sorted({number for number, _ in waiting} - known.keys() - ids):
-        orders = named[number] | set(uow.orders.numbered(shop, _spellings(number)))
+        orders = named[number] | set(uow.orders.numbered(shop, spellings(number)))
         if len(orders) == 1:
             _move(uow, shop, number, orders.pop())
 
@@ -67,7 +72,3 @@ def _move(uow: UnitOfWork, shop: str, number: str, order: str) -> None:
         )
     ]
     uow.stocks.post(entries)
-
-
-def _spellings(number: str) -> set[str]:
-    return {number, number.removeprefix("#"), f"#{number.removeprefix('#')}"}

@@ -146,6 +146,13 @@ def get(uow: UnitOfWork, shop: str) -> ShopRecord:
     return found
 
 
+def known(uow: UnitOfWork, shop: str) -> str:
+    """Return the id of a shop that exists or once existed: its orders stay. Raises NotFound."""
+    if not uow.shops.used(shop):
+        raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
+    return shop
+
+
 def _go_on(uow: UnitOfWork, shop: str) -> None:
     if uow.merchants.sync_available:
         hold_links(uow, shop, held=False)

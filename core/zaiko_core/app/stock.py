@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zaiko_core.app import order_numbers, receiving, root_cause
+from zaiko_core.app import order_numbers, receiving, root_cause, shops
 from zaiko_core.app.due_marks import mark_products_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ProductRecord, StockRecord
@@ -262,18 +262,16 @@ def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change
 
 
 def _demand_of(uow: UnitOfWork, named: DemandRef) -> DemandRef:
-    """Return the demand that is named by an order's id or number. Of a deleted shop only orders that
-    were read can be named. Raises NotFound, OrderNumberAmbiguous."""
+    """Return the demand that is named by an order's id or number. Of a deleted shop only orders
+    that were read can be named. Raises NotFound, OrderNumberAmbiguous."""
     if not named.shop:
         return named
-    shop = f"merchants/{uow.merchant}/shops/{named.shop}"
-    if not uow.shops.used(named.shop):
-        raise NotFound(shop)
+    shops.known(uow, named.shop)
     order = order_numbers.resolve(uow, named.shop, named.order)
     if named.shop not in uow.shops.get([named.shop]):
         known = any(uow.demands.get(named.shop, [order])) or uow.orders.get(named.shop, [order])
         if not known:
-            raise NotFound(shop)
+            raise NotFound(f"merchants/{uow.merchant}/shops/{named.shop}")
     return DemandRef(named.shop, order)
 
 

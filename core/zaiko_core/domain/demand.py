@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zaiko_core.domain.links import Part
-from zaiko_core.domain.shop_word import ShopWord
+from zaiko_core.domain.shop_word import FREES, ShopWord
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
 
 
@@ -171,9 +171,7 @@ class Demand:
         was not before is for the warehouse to ship, if it reports shipments."""
         more = fulfilled - self.fulfilled if word.awaits and expected else 0
         awaited = min(fulfilled, max(0, self.awaited + more))
-        new = replace(
-            self, wanted=wanted, fulfilled=fulfilled, awaited=awaited, frees=word.frees
-        )
+        new = replace(self, wanted=wanted, fulfilled=fulfilled, awaited=awaited, frees=word.frees)
         if not new.unshipped:
             return replace(new, awaited_at=0)
         return new if self.unshipped else replace(new, awaited_at=word.now)
@@ -232,7 +230,7 @@ def reconcile(
     *,
     shop: str,
     kind: MovementKind | None = None,
-    word: ShopWord = ShopWord(),
+    word: ShopWord = FREES,
 ) -> Reconciled:
     """Apply one reading of an order: the demands, movements and own sales that follow from it.
 

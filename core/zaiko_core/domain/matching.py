@@ -50,8 +50,8 @@ class Match:
 
 
 class Matcher:
-    """Matches the listings of one shop. `listings` are all unlinked listings of the shop: a code
-    that two of them carry is ambiguous for both."""
+    """Matches the listings of one shop. `listings` are all listings of the shop, linked or not: a
+    code that two of them carry is ambiguous for both, also after a person has linked one."""
 
     def __init__(self, listings: Sequence[Coded], *, by_barcode: bool) -> None:
         self._by_barcode = by_barcode

@@ -44,3 +44,7 @@ class ShopWord:
     def awaits(self) -> bool:
         """Whether the warehouse is expected to report the shipment too."""
         return self.has_feed or not self.frees
+
+
+FREES = ShopWord()
+"""A word that counts as it is: «shipped» frees units, and nothing is expected of a warehouse."""

@@ -208,10 +208,13 @@ class OrderRows(Scope):
         uncounted: bool,
         unshipped: bool = False,
         doubtful: bool = False,
+        orders: Collection[str] = (),
+        numbers: Collection[str] = (),
     ) -> list[StoredOrder]:
         """Return a page by (shop, order). `suspect`: only orders that hold units while archived,
         vanished or of an unknown state. `unshipped`: only those whose shipment the warehouse has
-        owed for long. `doubtful`: only those with units refunded without restocking."""
+        owed for long. `doubtful`: only those with units refunded without restocking. `orders`,
+        `numbers`: only those with one of these ids or numbers; none: all."""
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
         if shop:
@@ -232,6 +235,10 @@ class OrderRows(Scope):
             query = query.where(exists().where(same, is_unshipped(self.now)))
         if doubtful:
             query = query.where(table.c.doubtful > 0)
+        if orders:
+            query = query.where(table.c.order_id.in_(list(orders)))
+        if numbers:
+            query = query.where(table.c.number.in_(list(numbers)))
         rows = list(self.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
         lines = self._lines((row.shop, row.order_id) for row in rows)
         return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]

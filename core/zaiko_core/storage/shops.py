@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -56,6 +56,7 @@ _OF_RUNS = {
     "due_at",
     "catalogue_asked_at",
     "catalogue_asks",
+    "catalogue_due_at",
 }
 """Columns that only runs and what triggers them change."""
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
@@ -245,6 +246,13 @@ class ShopRows(Scope):
         table = schema.shops
         values = {"orders_read_at": at, "status_revision": self.revision}
         self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+
+    def save_catalogue(self, shop: str, state: Mapping[str, int]) -> None:
+        """Note when orders asked for a reading of the catalogue, or will: the columns that begin
+        with `catalogue_`."""
+        table = schema.shops
+        mine = (self.mine(table), table.c.shop == shop)
+        self.execute(update(table).where(*mine).values(dict(state)))
 
     def save_reread(self, shop: str) -> None:
         table = schema.shops

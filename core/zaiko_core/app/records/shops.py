@@ -52,6 +52,8 @@ class ShopRecord:
     """When an order last asked for a reading of its catalogue."""
     catalogue_asks: int = 0
     """How often in sequence that has brought nothing new."""
+    catalogue_due_at: int = 0
+    """When a run is to ask for it again."""
     problem: Problem | None = None
     last_run: str = ""
     last_run_at: int | None = None

@@ -62,6 +62,7 @@ shops = Table(
     Column("auto_link", Text, nullable=False, server_default="OFF"),
     time("catalogue_asked_at"),  # when an order last asked for a reading of the catalogue
     count("catalogue_asks"),  # how often that has brought no new listing, one after another
+    time("catalogue_due_at"),  # when it is asked for again
     # Status.
     Column("problem", JSON_VALUE),
     string("last_run"),

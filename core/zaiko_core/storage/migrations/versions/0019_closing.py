@@ -7,8 +7,8 @@ what it does for orders of shops. What has been freed stays free.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
@@ -35,6 +35,7 @@ _ADDED = {
         sa.Column("auto_link", sa.Text(), server_default="OFF", nullable=False),
         _time("catalogue_asked_at"),
         _count("catalogue_asks"),
+        _time("catalogue_due_at"),
     ],
 }
 
