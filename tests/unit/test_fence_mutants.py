@@ -265,6 +265,17 @@ QUOTA: dict[str, tuple[str, str]] = {
     ),
 }
 
+FACTS = [
+    (
+        "zaiko_core.storage.schema.columns",
+        "unit/test_units.py",
+        "a sum of units has 64 bits",
+        "UNITS = BigInteger()",
+        "UNITS = Integer()",
+    ),
+]
+"""Rules of facts and sums: module, tests, name, and the change."""
+
 MUTANTS = [
     *(
         ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)
@@ -286,6 +297,7 @@ MUTANTS = [
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
         for name, change in QUOTA.items()
     ),
+    *FACTS,
 ]
 
 

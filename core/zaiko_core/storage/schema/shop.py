@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from zaiko_core.storage.schema.columns import (
     JSON_VALUE,
+    UNITS,
     count,
     id_,
     maybe_time,
@@ -116,7 +117,7 @@ listings = Table(
     string("barcode"),
     string("title"),
     string("group_id"),
-    Column("quantity", Integer),
+    Column("quantity", UNITS),
     Column("warnings", JSON_VALUE, nullable=False),
     Column("vanished", Boolean, nullable=False, server_default=false()),
     time("seen_at"),
