@@ -27,7 +27,7 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 class _Changed(SourceFileLoader):
-    """Loads one module with its rule changed, whoever imports it first."""
+    """Loads one module with its rule changed, also when its package imports it."""
 
     def __init__(self, name: str, path: str, old: str, new: str) -> None:
         super().__init__(name, path)

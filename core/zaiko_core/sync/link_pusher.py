@@ -70,7 +70,8 @@ class LinkPusher:
             )
             after |= seen
             handled = len(planned.handled)
-            is_unfinished = is_unfinished or counts.confirmed + counts.failed - before < handled
+            done = counts.confirmed + counts.failed - before + planned.held
+            is_unfinished = is_unfinished or done < handled
             # What was sent since is not in a reading, so each is used once.
             readings = {
                 listing: reading
@@ -78,8 +79,8 @@ class LinkPusher:
                 if listing not in planned.handled
             }
             if handled < _SLICE or planned.unread == handled:
-                return Round(after), is_unfinished
-        return Round(after), True
+                return Round(this.began_at, after), is_unfinished
+        return Round(this.began_at, after), True
 
     async def _push_slice(self, request: PlanRequest) -> tuple[PushPlan, Mapping[str, Observation]]:
         context, counts = self.context, self.context.counts
