@@ -85,9 +85,10 @@ class NamedOrderRows(Scope):
     def next_due(self, shop: str) -> int | None:
         """Return when the earliest is to be read (µs), or None."""
         table = schema.named_orders
-        return self.execute(
+        found: int | None = self.execute(
             select(func.min(table.c.due_at)).where(self.mine(table), table.c.shop == shop)
         ).scalar()
+        return found
 
     def forget(self, shop: str) -> None:
         """Forget all of a shop."""
