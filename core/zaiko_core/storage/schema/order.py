@@ -12,6 +12,7 @@ from zaiko_core.storage.schema.columns import (
     metadata,
     string,
     time,
+    units,
 )
 
 orders = Table(
@@ -35,11 +36,11 @@ orders = Table(
     string("released_for"),
     Column("kept", Boolean, nullable=False, server_default=false()),
     count("applied"),
-    count("holds"),  # units still open by the shop's account
+    units("holds"),  # units still open by the shop's account
     Column(
         "uncounted", Boolean, nullable=False, server_default=false()
     ),  # has a line that is counted for no product
-    count("doubtful"),  # units refunded without restocking, with which nobody has dealt (ADR 0035)
+    units("doubtful"),  # units refunded without restocking, with which nobody has dealt (ADR 0035)
     time("created_at"),
     time("updated_at"),
     time("revision"),
@@ -73,11 +74,11 @@ order_lines = Table(
     string("listing"),
     string("sku"),
     string("title"),
-    count("ordered"),
-    count("cancelled"),
-    count("fulfilled"),
-    count("unrestocked"),
-    count("settled"),
+    units("ordered"),
+    units("cancelled"),
+    units("fulfilled"),
+    units("unrestocked"),
+    units("settled"),
     Column("parts", JSON_VALUE),  # null: not counted; [[product, count], …]
     PrimaryKeyConstraint("merchant", "shop", "order_id", "line"),
     Index(None, "merchant", "shop", "listing"),

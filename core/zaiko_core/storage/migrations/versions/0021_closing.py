@@ -7,8 +7,8 @@ what it does for orders of shops. What has been freed stays free.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -17,18 +17,22 @@ def _count(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.Integer(), server_default="0", nullable=False)
 
 
+def _units(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+
+
 def _time(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
 
 
 _ADDED = {
     "demands": lambda: [
-        _count("awaited"),
+        _units("awaited"),
         _time("awaited_at"),
         sa.Column("frees", sa.Boolean(), server_default=sa.true(), nullable=False),
     ],
-    "order_lines": lambda: [_count("unrestocked"), _count("settled")],
-    "orders": lambda: [_count("doubtful")],
+    "order_lines": lambda: [_units("unrestocked"), _units("settled")],
+    "orders": lambda: [_units("doubtful")],
     "shops": lambda: [
         sa.Column("shipped_frees", sa.Text(), server_default="AUTO", nullable=False),
         sa.Column("keeps_unrestocked", sa.Boolean(), server_default=sa.false(), nullable=False),
