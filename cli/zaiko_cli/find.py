@@ -116,7 +116,7 @@ def listing(client: ApiClient, shop: str, typed: str) -> str:
 def link(client: ApiClient, shop: str, typed: str) -> str:
     """Return the name of the link of a shop whose listing has this SKU, or else this id. Listings
     without a link are not meant, and vanished ones are. Raises Failed if several are linked: a
-    listing that was made anew has the SKU of the one that is gone."""
+    listing that was made again has the SKU of the one that is gone."""
     if typed.startswith("merchants/"):
         return typed.replace("/listings/", "/links/")
     linked = _with_sku(client, shop, typed, linked=True)

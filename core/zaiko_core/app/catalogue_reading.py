@@ -46,8 +46,8 @@ def begin(uow: UnitOfWork, shop: str, token: int) -> None:
 
 
 def done(uow: UnitOfWork, shop: str, *, new: int, since: int, drawn: str) -> None:
-    """A reading of the catalogue that began at `since` has ended and found `new` listings. They are
-    linked, where the shop says so; `drawn` makes the operation's id unique."""
+    """Begin to link what a reading of the catalogue that began at `since` found: `new` listings,
+    where the shop says so. `drawn` makes the operation's id unique."""
     if not new:
         return
     uow.shops.save_catalogue(shop, {"catalogue_asks": 0})

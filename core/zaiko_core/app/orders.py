@@ -129,8 +129,8 @@ def decide(uow: UnitOfWork, shop: str, records: Iterable[OrderRecord], kind: Mov
 
 
 def recount(uow: UnitOfWork, shop: str, records: Iterable[OrderRecord], kind: MovementKind) -> int:
-    """Count orders as they are given, because what a line or the shop's word counts for was decided
-    anew; how many. The shop's own number did not move."""
+    """Count orders as they are given, because it was decided otherwise what a line, or the shop's
+    word, counts for; how many. The shop's own number did not move."""
     given = {record.order: record for record in records}
     _apply(uow, shop, given.values(), given, kind=kind, selling=False, linking=False)
     return len(given)

@@ -52,7 +52,7 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
 
 
 def _count_word(uow: UnitOfWork, before: ShopRecord, changed: ShopRecord) -> None:
-    """Count orders anew for which another setting says what the shop's word counts for."""
+    """Count the orders again for which another setting says what the shop's word counts for."""
     shop = changed.shop
     if before.shipped_frees is not changed.shipped_frees:
         kind = MovementKind.ORDER_RELEASED

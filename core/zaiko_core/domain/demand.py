@@ -166,7 +166,9 @@ class Demand:
         """Units that the shop says are shipped, and whose shipment the warehouse owes."""
         return max(0, self.awaited - self.shipped)
 
-    def told(self, wanted: int, fulfilled: int, word: ShopWord, *, expected: bool) -> Demand:
+    def after_reading(
+        self, wanted: int, fulfilled: int, word: ShopWord, *, expected: bool
+    ) -> Demand:
         """Return the demand after a reading of the shop. `expected`: what it says is shipped and
         was not before is for the warehouse to ship, if it reports shipments."""
         more = fulfilled - self.fulfilled if word.awaits and expected else 0
@@ -258,7 +260,7 @@ def reconcile(
     for product in sorted(wanted.keys() | demands.keys()):
         old = demands.get(product, Demand())
         units, fulfilled = wanted.get(product, (0, 0))
-        new = old.told(units, fulfilled, word, expected=expected)
+        new = old.after_reading(units, fulfilled, word, expected=expected)
         if new == old:
             continue
         changed[product] = new

@@ -4,6 +4,9 @@ Shops that exist begin with AUTO: their «shipped» frees units until the mercha
 what it does for orders of shops. What has been freed stays free.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,15 +20,16 @@ def _count(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.Integer(), server_default="0", nullable=False)
 
 
-def _units(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+def _units(name: str) -> sa.Column[Any]:
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column(name, kind, server_default="0", nullable=False)
 
 
 def _time(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
 
 
-_ADDED = {
+_ADDED: dict[str, Callable[[], list[sa.Column[Any]]]] = {
     "demands": lambda: [
         _units("awaited"),
         _time("awaited_at"),
