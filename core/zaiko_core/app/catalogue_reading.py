@@ -61,4 +61,5 @@ def done(uow: UnitOfWork, shop: str, *, new: int, since: int, drawn: str) -> Non
         dry_run=False,
         since=since,
     )
-    operations.begin_bulk_link(uow, asked, drawn)
+    # Another id than that of the reading, also where both begin at one time.
+    operations.begin_bulk_link(uow, asked, f"auto{drawn}")

@@ -14,6 +14,8 @@ from zaiko_core.app.ports import UnitOfWork
 
 
 @case("StockService.AllocateStock", "ORDER_NUMBER_AMBIGUOUS", {"orders": "bare-#5, bare-5"})
+@case("StockService.DeallocateStock", "ORDER_NUMBER_AMBIGUOUS", {"number": "5"})
+@case("StockService.ShipStock", "ORDER_NUMBER_AMBIGUOUS", {"number": "5"})
 async def allocating_for_a_number_of_two_orders(api: Api, world: World) -> Any:
     def read(uow: UnitOfWork) -> None:
         orders.ingest(uow, "one", [bare_order(uow, "#5"), bare_order(uow, "5")])
