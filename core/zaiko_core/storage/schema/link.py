@@ -17,7 +17,15 @@ from sqlalchemy import (
     true,
 )
 
-from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, time
+from zaiko_core.storage.schema.columns import (
+    JSON_VALUE,
+    count,
+    id_,
+    maybe_time,
+    metadata,
+    terms,
+    time,
+)
 
 links = Table(
     "links",
@@ -54,6 +62,7 @@ links = Table(
     # Status.
     id_("state"),
     Column("target", Integer),
+    terms("withheld"),  # target − Σ units = what the shop is to show (domain/push.py)
     Column("confirmed", Integer),
     maybe_time("last_success_at"),
     maybe_time("last_attempt_at"),
