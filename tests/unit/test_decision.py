@@ -417,8 +417,8 @@ def test_synced_means_that_the_target_less_what_is_withheld_is_shown(
     link: LinkFacts, seen: Observation | None, units: int, share: Quota, policy: Policy
 ) -> None:
     decision = decide(link, seen, stock(tea=units), share, policy, NOW)
-    assume(isinstance(decision, Done | Push))
-    assert isinstance(decision, Done | Push)
+    if not isinstance(decision, Done | Push):
+        return
     breakdown = decision.assessment.breakdown
     assert breakdown is not None
     assert breakdown.target == units
