@@ -15,7 +15,7 @@ from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import SCRIPTS, migrate, pending, versions
 from zaiko_core.storage.schema import metadata
 
-_FROM_21 = [f"00{number}_*.py" for number in range(21, 100)]
+_LATER = [f"00{number}_*.py" for number in range(22, 100)]
 
 
 def test_migrations_lead_to_the_schema(db: Database) -> None:
@@ -74,7 +74,7 @@ def coming(tmp_path: Path) -> Release:
 
 def test_of_replies_to_one_id_the_newer_one_is_kept(tmp_path: Path) -> None:
     older = tmp_path / "migrations"
-    shutil.copytree(SCRIPTS, older, ignore=shutil.ignore_patterns("__pycache__", *_FROM_21))
+    shutil.copytree(SCRIPTS, older, ignore=shutil.ignore_patterns("__pycache__", *_LATER))
     engine = create_engine(f"sqlite:///{tmp_path / 'zaiko.db'}")
     migrate(engine, scripts=older)
     with engine.begin() as connection:
