@@ -67,6 +67,8 @@ class Write:
     due_revision: int
     at: int = 0
     """When it was recorded (µs)."""
+    revision: int = 0
+    """Every change up to here is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +312,7 @@ class _PlanRecorder:
                 key,
                 link.due_revision,
                 now,
+                self._uow.revision,
             )
         )
         belief = fence.record_pending(
@@ -343,6 +346,7 @@ def settle(
             failed += 1
         elif outcome.applied:
             belief = fence.applied(link.belief, policy.mode)
+            link = replace(link, settled_revision=write.revision)
             if belief.must_read:
                 saved.append(replace(link, belief=belief, due_at=uow.now))
             else:

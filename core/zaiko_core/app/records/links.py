@@ -40,6 +40,9 @@ class LinkRecord:
     belief: InventoryBelief = field(default_factory=InventoryBelief)
     due_at: int | None = None
     due_revision: int = 0
+    settled_revision: int = 0
+    """While the link is not SYNCED: every change up to here is in the number that the shop
+    acknowledged. A SYNCED link has every change."""
     attempt: int = 0
     target: int | None = None
     confirmed: int | None = None
@@ -53,6 +56,17 @@ class LinkRecord:
     created_at: int = 0
     updated_at: int = 0
     revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledLinks:
+    """The links of one shop that lack changes: how many they are, up to which revision all of them
+    have every change, and one of them, which has failed or is held if any is."""
+
+    shop: str
+    count: int
+    settled_revision: int
+    listing: str
 
 
 @dataclass(frozen=True, slots=True)
