@@ -264,6 +264,9 @@ QUOTA: dict[str, tuple[str, str]] = {
         "None if shown is None else shown * part.count, 0",
     ),
 }
+SENDING: dict[str, tuple[str, str]] = {
+    "sync that is not offered is not sent": ("if paused or not offered:", "if paused:"),
+}
 
 MUTANTS = [
     *(
@@ -285,6 +288,10 @@ MUTANTS = [
     *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
         for name, change in QUOTA.items()
+    ),
+    *(
+        ("zaiko_core.domain.sending", "unit/test_sending.py", name, *change)
+        for name, change in SENDING.items()
     ),
 ]
 
