@@ -80,7 +80,7 @@ def sync_now(
             ),
         )
         return
-    unsettled = []
+    unsettled: list[sync_service_pb2.WaitSettledResponse.UnsettledShop] = []
     for shop, revision in scheduled.items():
         request = sync_service_pb2.WaitSettledRequest(
             shop=shop, revision=revision, include_orders=True

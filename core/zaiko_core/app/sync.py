@@ -237,6 +237,9 @@ class _PlanRecorder:
     def add(self, item: DueLink, seen: Observation | None, decision: Decision) -> InventoryBelief:
         """Note what follows from a decision. Return the belief that the link is stored with."""
         now, before, assessment = self._uow.now, item.link, decision.assessment
+        if before.state is LinkState.SYNCED:
+            # It may no longer be when this is saved. Until now it had every change.
+            before = replace(before, settled_revision=self._uow.revision - 1)
         self._note_reading(before, seen)
         if assessment.finding is not None:
             self._drifts.append(
