@@ -231,10 +231,14 @@ DECISION: dict[str, tuple[str, str]] = {
     "what must be read is not sent": ("if plan.step is Step.READ:", "if False:"),
     "a number that is right is not sent": ("if plan.step is Step.DONE:", "if False:"),
     "unexplained units are named": (
-        "breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))",
+        "breakdown.then(Label.SUSPECTED, suspected)",
         "breakdown",
     ),
-    "the breakdown ends at the number": ("sent.then(Label.DOUBT, plan.quantity)", "sent"),
+    "the breakdown ends at the number": (".then(Label.DOUBT, quantity)", ""),
+    "SYNCED means that what is withheld is named": (
+        "if plan.step is not Step.READ:",
+        "if plan.step is Step.WRITE:",
+    ),
     "what expired says more than a reading": (
         "drift.on_expiry(perceived.dropped, perceived.belief, around) or found",
         "found or drift.on_expiry(perceived.dropped, perceived.belief, around)",
@@ -246,6 +250,21 @@ DECISION: dict[str, tuple[str, str]] = {
     "people read the number that is shown": (
         "shown, expected, cause = difference.shown, difference.expected",
         "shown, expected, cause = difference.expected, difference.shown",
+    ),
+}
+NAMED: dict[str, tuple[str, str]] = {
+    "a named order that was known and is absent has vanished": (
+        "each.order not in present and each.order not in known and",
+        "each.order not in present and",
+    ),
+    "a named order is asked for again": ("each.reads < len(_WAITS)", "False"),
+    "it is asked for again after 2, 5 and 15 seconds": ("_WAITS[each.reads]", "_WAITS[0]"),
+    "an error ends with the hour": ("now - each.named_at < _KEPT", "True"),
+}
+WEBHOOKS: dict[str, tuple[str, str]] = {
+    "what a notification names reaches the run": (
+        "usable(hint.order_ids) if is_read_by_id else []",
+        "[]",
     ),
 }
 QUOTA: dict[str, tuple[str, str]] = {
@@ -282,7 +301,19 @@ SETTLING: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 
+FACTS = [
+    (
+        "zaiko_core.storage.schema.columns",
+        "unit/test_units.py",
+        "a sum of units has 64 bits",
+        "UNITS = BigInteger()",
+        "UNITS = Integer()",
+    ),
+]
+"""Rules of facts and sums: module, tests, name, and the change."""
+
 MUTANTS = [
+    *FACTS,
     *(
         ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)
         for name, change in FENCE.items()
@@ -298,6 +329,14 @@ MUTANTS = [
     *(
         ("zaiko_core.domain.decision", "unit/test_decision.py", name, *change)
         for name, change in DECISION.items()
+    ),
+    *(
+        ("zaiko_core.domain.named_orders", "unit/test_named_orders.py", name, *change)
+        for name, change in NAMED.items()
+    ),
+    *(
+        ("zaiko_core.supervision.webhooks", "sync/test_named_orders.py", name, *change)
+        for name, change in WEBHOOKS.items()
     ),
     *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
@@ -347,7 +386,7 @@ def run(tests: str, module: str, old: str, new: str) -> subprocess.CompletedProc
     options = [
         "-q",
         "-x",
-        "--noconftest",
+        *(["--noconftest"] if tests.startswith("unit/") else []),
         "-p",
         "support.mutation",
         "-p",

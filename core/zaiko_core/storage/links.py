@@ -35,7 +35,7 @@ from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
-from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.codec import TERMS, Codec
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -48,12 +48,13 @@ from zaiko_core.storage.rowset import (
     typed_columns,
     update_rows,
 )
+from zaiko_core.storage.schema.columns import UNITS
 from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
 _STUCK = (LinkState.FAILED.value, LinkState.HELD.value)
-LINKS = Codec(schema.links, LinkRecord, derived={"parts": ()})
+LINKS = Codec(schema.links, LinkRecord, derived={"parts": ()}, conversions={"withheld": TERMS})
 BELIEFS = Codec(schema.links, InventoryBelief)
 _SAVED = [
     name for name in LINKS.columns if name not in (*_KEYS, "due_at", "due_revision", "created_at")
@@ -164,9 +165,7 @@ def _synced(dialect: str) -> Executable:
 @lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
-    batch = batch_rows(
-        dialect, typed_columns(table, *_KEYS, *BELIEFS.columns) | {"units": Integer()}
-    )
+    batch = batch_rows(dialect, typed_columns(table, *_KEYS, *BELIEFS.columns) | {"units": UNITS})
     period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
     same, next_one = table.c.sold_period == period, table.c.sold_period == last
     return (

@@ -12,6 +12,7 @@ from zaiko_core.storage.schema.columns import (
     metadata,
     string,
     time,
+    units,
 )
 
 orders = Table(
@@ -35,7 +36,7 @@ orders = Table(
     string("released_for"),
     Column("kept", Boolean, nullable=False, server_default=false()),
     count("applied"),
-    count("holds"),  # units still open by the shop's account
+    units("holds"),  # units still open by the shop's account
     Column(
         "uncounted", Boolean, nullable=False, server_default=false()
     ),  # has a line that is counted for no product
@@ -63,9 +64,9 @@ order_lines = Table(
     string("listing"),
     string("sku"),
     string("title"),
-    count("ordered"),
-    count("cancelled"),
-    count("fulfilled"),
+    units("ordered"),
+    units("cancelled"),
+    units("fulfilled"),
     Column("parts", JSON_VALUE),  # null: not counted; [[product, count], …]
     PrimaryKeyConstraint("merchant", "shop", "order_id", "line"),
     Index(None, "merchant", "shop", "listing"),
