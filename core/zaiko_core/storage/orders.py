@@ -43,6 +43,8 @@ _FACTS = (
     "released_at",
     "released_for",
     "kept",
+    "unreadable_at",
+    "lines_missing_at",
     "applied",
     "holds",
     "uncounted",
@@ -63,7 +65,7 @@ def _lines_of(dialect: str) -> Executable:
 _ORDERS = Codec(
     schema.orders,
     OrderRecord,
-    derived={"lines": (), "lines_known": True},
+    derived={"lines": (), "lines_known": True, "edited": None},
     columns={"order": "order_id"},
 )
 _LINES = Codec(

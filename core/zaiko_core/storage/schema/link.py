@@ -32,6 +32,7 @@ links = Table(
     time("unexplained_since"),
     count("uncertain"),
     count("released"),
+    count("unshipped"),
     time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
