@@ -303,6 +303,7 @@ def _show(command: Command, shop: shop_pb2.Shop) -> None:
             ("links", counts),
             ("last success", status.last_success_time),
             ("next run", status.next_run_time),
+            ("orders last read", status.order_read_time),
             ("orders read until", status.order_cursor_time),
             ("credentials", word(status, "credentials_state")),
             ("credentials end", status.credentials_expire_time),

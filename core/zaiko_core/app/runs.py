@@ -39,6 +39,14 @@ def begin_run(uow: UnitOfWork, run: RunRecord, *, unended: bool) -> None:
     uow.changed(ChangeKind.SHOP, [run.shop])
 
 
+def note_orders_read(uow: UnitOfWork, run: RunRecord, at: int) -> None:
+    """Write down that every order that the shop showed at `at` (µs) is ingested, while the run goes
+    on. Raises LeaseLost."""
+    uow.hold_lease(run.shop, run.token)
+    uow.shops.save_orders_read(run.shop, at)
+    uow.changed(ChangeKind.SHOP, [run.shop])
+
+
 def cancel_run(uow: UnitOfWork, shop: str, run: str) -> RunRecord:
     """Ask a run to end after its present step, whichever replica runs it. Return the run, still
     RUNNING. What asked for a run until now waits for the shop's interval; what comes later makes

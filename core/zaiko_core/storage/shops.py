@@ -43,6 +43,7 @@ _SHOP = Codec(
 _OF_RUNS = {
     "order_cursor",
     "orders_complete_until",
+    "orders_read_at",
     "reread_at",
     "ordered_at",
     "audited_at",
@@ -88,6 +89,7 @@ _RELEASE = (
         orders_complete_until=func.coalesce(
             param(_SHOPS.c.orders_complete_until), _SHOPS.c.orders_complete_until
         ),
+        orders_read_at=func.coalesce(param(_SHOPS.c.orders_read_at), _SHOPS.c.orders_read_at),
     )
     .returning(_SHOPS.c.due_at)
 )
@@ -181,6 +183,7 @@ class ShopRows(Scope):
             status_revision=self.revision,
             order_cursor=result.order_cursor,
             orders_complete_until=result.orders_complete_until,
+            orders_read_at=result.orders_read_at,
         )
         times = {"now": self.now, "later": None if next_in is None else self.now + next_in}
         row = self.execute(_RELEASE, values | times).one_or_none()
@@ -216,6 +219,12 @@ class ShopRows(Scope):
             table.c.state == LinkState.SHADOW.value, table.c.differ_since.is_not(None)
         ).group_by(table.c.shop)
         return {row[0]: int(row[1]) for row in self.execute(query)}
+
+    def save_orders_read(self, shop: str, at: int) -> None:
+        """Save that a fetch of orders which began at `at` (µs) was ingested whole."""
+        table = schema.shops
+        values = {"orders_read_at": at, "status_revision": self.revision}
+        self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
 
     def save_reread(self, shop: str) -> None:
         table = schema.shops

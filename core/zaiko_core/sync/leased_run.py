@@ -24,6 +24,7 @@ class LeasedRun:
     claim: JobClaim
     id: str
     _began: bool = False
+    _orders_read_at: int | None = None
 
     @property
     def found(self) -> FoundShop:
@@ -65,17 +66,26 @@ class LeasedRun:
 
     async def write(self, work: Callable[[UnitOfWork], T]) -> T:
         """Run `work` in one transaction of the shop's merchant; the first one begins the run.
-        Raises LeaseLost."""
-        if self._began:
+        What was noted goes with it. Raises LeaseLost."""
+        is_first, noted = not self._began, self._orders_read_at
+        if not is_first and noted is None:
             return await self.db.write(self.claim.merchant, work)
 
-        def first(uow: UnitOfWork) -> T:
-            runs.begin_run(uow, self.record, unended=self.found.unended)
+        def more(uow: UnitOfWork) -> T:
+            if is_first:
+                runs.begin_run(uow, self.record, unended=self.found.unended)
+            if noted is not None:
+                runs.note_orders_read(uow, self.record, noted)
             return work(uow)
 
-        done = await self.db.write(self.claim.merchant, first)
-        self._began = True
+        done = await self.db.write(self.claim.merchant, more)
+        self._began, self._orders_read_at = True, None
         return done
+
+    def note_orders_read(self, at: int) -> None:
+        """Note that every order that the shop showed at `at` (µs) is ingested. It is stored with
+        the run's next write, or with its end: a fetch that brings nothing costs no transaction."""
+        self._orders_read_at = at
 
     async def end(self, result: RunResult) -> bool:
         """Record how it ended, and release the shop, in one transaction. Return whether the run is

@@ -78,8 +78,8 @@ class LinkPusher:
                 if listing not in planned.handled
             }
             if handled < _SLICE or planned.unread == handled:
-                return Round(after), is_unfinished
-        return Round(after), True
+                return Round(this.began_at, after), is_unfinished
+        return Round(this.began_at, after), True
 
     async def _push_slice(self, request: PlanRequest) -> tuple[PushPlan, Mapping[str, Observation]]:
         context, counts = self.context, self.context.counts

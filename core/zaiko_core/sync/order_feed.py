@@ -42,16 +42,19 @@ class Fetched:
 
 class OrderFeed:
     """The orders of one run. `unstored` is the progress through pages that brought nothing new: it
-    is stored with the end of the run."""
+    is stored with the end of the run. `read_at`: when its last fetch began that was ingested
+    whole."""
 
     def __init__(self, context: RunContext) -> None:
         self._context, self._shop = context, context.shop
         self._cursor = context.shop.order_cursor
         self.unstored: Progress | None = None
+        self.read_at: int | None = None
 
-    async def fetch(self) -> Fetched:
+    async def fetch(self, began_at: int) -> Fetched:
         """Fetch what changed and ingest it, page by page, each in a transaction with its cursor.
-        Raises what the connector raises, RunCancelled between pages, LeaseLost."""
+        `began_at` (µs) is before the first request, by the store's clock. Raises what the connector
+        raises, RunCancelled between pages, LeaseLost."""
         context, counts = self._context, self._context.counts
         if Capability.FETCH_ORDERS not in context.kind.capabilities:
             return Fetched()
@@ -77,6 +80,8 @@ class OrderFeed:
                 self.unstored = progress
             self._cursor = page.cursor
             context.may_end()
+        self.read_at = began_at
+        context.run.note_orders_read(began_at)
         return Fetched(sold, is_news)
 
     async def reread(self) -> None:

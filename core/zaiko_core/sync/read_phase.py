@@ -32,8 +32,8 @@ async def read_links(context: RunContext, policy: Policy, this: Round, *, is_fir
     )
     if is_first and not is_read_needed:
         return replace(this, is_due=True)
-    due, number = await context.run.read(
-        lambda uow: sync.needs_reading(uow, found.shop.shop, policy, limit=SHARE)
+    (due, number), began_at = await context.run.read(
+        lambda uow: (sync.needs_reading(uow, found.shop.shop, policy, limit=SHARE), uow.now)
     )
     refs = [
         ListingRef(item.external_id, item.data)
@@ -41,7 +41,7 @@ async def read_links(context: RunContext, policy: Policy, this: Round, *, is_fir
         if item.link.listing not in this.readings
     ]
     readings = await _read(context, this.readings, refs, is_cancellable=True)
-    return Round(readings, is_due=number > 0)
+    return Round(began_at, readings, is_due=number > 0)
 
 
 async def read_for_additions(

@@ -12,6 +12,8 @@ from zaiko_core.domain.decision import Observation
 class Round:
     """Complete after `read` and `fetch`; `push` returns what the next round begins with."""
 
+    began_at: int
+    """When it began (µs, by the store's clock): what its fetch brings was so then, or later."""
     readings: Mapping[str, Observation] = field(default_factory=dict)
     """What the shop showed by listing, not used yet. A reading is used once."""
     sold: Mapping[str, int] = field(default_factory=dict)

@@ -48,7 +48,7 @@ class ShopRun:
             failed = self.context.counts.failed
             state = RunState.PARTIALLY_SUCCEEDED if failed else RunState.SUCCEEDED
             result = RunResult(state, is_unfinished=not is_finished)
-        result = replace(result, counts=self.context.counts)
+        result = replace(result, counts=self.context.counts, orders_read_at=orders.read_at)
         if orders.unstored is None:
             return result
         progress = orders.unstored
@@ -63,7 +63,7 @@ class ShopRun:
         started = context.clock.monotonic()
         with tracing.part(self.tracer, "reread orders"):
             await orders.reread()
-        this, is_audited = Round(), False
+        this, is_audited = Round(context.run.found.at), False
         for number in range(1, _ROUNDS + 1):
             context.may_end()
             context.counts.rounds += 1
@@ -99,7 +99,7 @@ class ShopRun:
 
     async def _fetch(self, orders: OrderFeed, this: Round) -> Round:
         with tracing.part(self.tracer, "fetch"):
-            fetched = await orders.fetch()
+            fetched = await orders.fetch(this.began_at)
         return replace(
             this,
             sold=fetched.sold,

@@ -115,6 +115,7 @@ def status(
         credentials_expire_time=timestamp(record.credentials_expire_at),
         revision=max(record.revision, record.status_revision),
         shadow_difference_count=differing,
+        order_read_time=timestamp(record.orders_read_at),
     )
 
 

@@ -61,7 +61,7 @@ class IndexesReplies(Delegating):
             raise KeyError("rows") from error
 
 
-@behaves("a_refused_write_is_told_truly")
+@behaves("a_refused_write_is_reported_truly")
 class HopesForTheBest(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
@@ -72,7 +72,7 @@ class HopesForTheBest(Delegating):
             return [WriteResult(write.ref.external_id, WriteOutcome.APPLIED) for write in writes]
 
 
-@behaves("a_lost_reply_to_a_write_is_told_truly", says=ADJUST, sends=ADJUST)
+@behaves("a_lost_reply_to_a_write_is_reported_truly", says=ADJUST, sends=ADJUST)
 class SendsAgain(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str
@@ -83,7 +83,7 @@ class SendsAgain(Delegating):
             return await self.inner.set_inventory(writes, key)
 
 
-@behaves("a_slow_reply_to_a_write_is_told_truly")
+@behaves("a_slow_reply_to_a_write_is_reported_truly")
 class TakesSlowForRefused(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str

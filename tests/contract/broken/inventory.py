@@ -54,7 +54,7 @@ class SendsAbsoluteNumbers(Delegating):
     """Says that it adjusts."""
 
 
-@behaves("a_change_below_zero_is_told", says=ADJUST, sends=ADJUST)
+@behaves("a_change_below_zero_is_reported", says=ADJUST, sends=ADJUST)
 class TakesStaleForDone(Delegating):
     async def set_inventory(
         self, writes: Sequence[InventoryWrite], key: str

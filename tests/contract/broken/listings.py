@@ -67,7 +67,7 @@ class ReadsFifty(Delegating):
         return await self.inner.read_inventory(refs[:50])
 
 
-@behaves("a_listing_that_is_gone_is_told")
+@behaves("a_listing_that_is_gone_is_reported")
 class CallsItZero(Delegating):
     async def read_inventory(self, refs: Sequence[ListingRef]) -> Sequence[InventoryLevel]:
         return [

@@ -44,6 +44,8 @@ class RunResult:
     order_cursor: str | None = None
     """Where fetching orders came to, while the last pages brought nothing new; None: as stored."""
     orders_complete_until: int | None = None
+    orders_read_at: int | None = None
+    """When the last fetch began that was ingested whole; None: as stored."""
 
     @property
     def succeeded(self) -> bool:

@@ -24,6 +24,8 @@ class ShopRecord:
     deleted: bool = False
     order_cursor: str | None = None
     orders_complete_until: int | None = None
+    orders_read_at: int | None = None
+    """When the last fetch of orders began that was ingested whole."""
     reread_at: int | None = None
     ordered_at: int | None = None
     """When fetching orders last brought something new."""

@@ -41,6 +41,7 @@ shops = Table(
     # Order ingestion.
     Column("order_cursor", Text),
     maybe_time("orders_complete_until"),
+    maybe_time("orders_read_at"),  # when the last fetch that was ingested whole began
     maybe_time("reread_at"),  # when open orders were last read again
     maybe_time("ordered_at"),  # when fetching last brought something new (ADR 0010)
     # The drift audit (ADR 0013).

@@ -189,7 +189,7 @@ class HostileRules:
             "UNKNOWN."
         ),
     )
-    def test_a_refused_write_is_told_truly(self, bench: ContractBench) -> None:
+    def test_a_refused_write_is_reported_truly(self, bench: ContractBench) -> None:
         """When the platform refuses any request of a write, what the connector says of it is true
         of the shop."""
         _write_through(bench, list(_refusals()))
@@ -205,7 +205,7 @@ class HostileRules:
             "again without an idempotency key."
         ),
     )
-    def test_a_lost_reply_to_a_write_is_told_truly(self, bench: ContractBench) -> None:
+    def test_a_lost_reply_to_a_write_is_reported_truly(self, bench: ContractBench) -> None:
         """When the reply to any request of a write is lost, what is said of it is true, and it was
         applied once at most."""
         _write_through(bench, list(_lost_replies()))
@@ -215,7 +215,7 @@ class HostileRules:
         why="A platform that does not reply is not a platform that refused.",
         fix="Turn the HTTP client's time-outs into Timeout; for a write with sent=None.",
     )
-    def test_a_slow_reply_to_a_write_is_told_truly(self, bench: ContractBench) -> None:
+    def test_a_slow_reply_to_a_write_is_reported_truly(self, bench: ContractBench) -> None:
         """When the platform answers a write after the client gave up, what the connector said of it
         is true."""
         bench.patience = 0.3

@@ -177,7 +177,7 @@ class InventoryRules:
             "number seen."
         ),
     )
-    def test_a_change_below_zero_is_told(self, bench: ContractBench) -> None:
+    def test_a_change_below_zero_is_reported(self, bench: ContractBench) -> None:
         """Lowering by more than is there leaves the shop's number or 0, never less, and no change
         is not called APPLIED."""
         (sku,) = bench.stock_up(10)

@@ -167,7 +167,7 @@ class ListingRules:
             "platform does not show that it is gone."
         ),
     )
-    def test_a_listing_that_is_gone_is_told(self, bench: ContractBench) -> None:
+    def test_a_listing_that_is_gone_is_reported(self, bench: ContractBench) -> None:
         """The level of a deleted listing has the error ListingGone, or at least no number; the
         others are read."""
         kept, gone = bench.stock_up(4, 6)

@@ -349,6 +349,7 @@ class ShopStatus(message.Message):
     CREDENTIALS_EXPIRE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     SHADOW_DIFFERENCE_COUNT_FIELD_NUMBER: builtins.int
+    ORDER_READ_TIME_FIELD_NUMBER: builtins.int
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     state: ShopStatus.State.ValueType
@@ -397,6 +398,13 @@ class ShopStatus(message.Message):
     def credentials_expire_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When the credentials expire; unset if that is not known."""
 
+    @builtins.property
+    def order_read_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. Every order that the platform showed at this time has been counted: when the last
+        reading of orders began that was stored whole. It moves with each reading, also while a run
+        goes on. Unset until the first, and where the connector reads no orders.
+        """
+
     def __init__(
         self,
         *,
@@ -413,10 +421,11 @@ class ShopStatus(message.Message):
         credentials_expire_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         shadow_difference_count: builtins.int = ...,
+        order_read_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "problem", b"problem"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
