@@ -199,45 +199,45 @@ class Shop:
     state: DemandState = DemandState.OPEN
     removed: set[str] = field(default_factory=set)
 
-    def do(self, act: str, name: str, listing: str, units: int) -> None:
+    def do(self, event: str, name: str, listing: str, units: int) -> None:
         """Let a buyer or the staff do something with a line, where it is possible."""
         found = self.lines.get(name)
         if self.state is not DemandState.OPEN:
             return
         if found is None:
-            if act == "place" and name not in self.removed:
+            if event == "place" and name not in self.removed:
                 self.lines[name] = line(name, listing, units)
                 self.taken[listing] += units
-        elif act == "grow":
+        elif event == "grow":
             self.lines[name] = replace(found, ordered=found.ordered + units)
             self.taken[found.listing] += units
-        elif act == "ship":
+        elif event == "ship":
             self.lines[name] = replace(found, fulfilled=found.wanted)
-        elif act == "cancel":
+        elif event == "cancel":
             units = min(units, found.wanted - found.fulfilled)
-            self.give_back(found.listing, units)
+            self.restock(found.listing, units)
             self.lines[name] = replace(found, cancelled=found.cancelled + units)
-        elif act == "exchange" and not found.fulfilled and listing != found.listing:
-            self.give_back(found.listing, found.wanted)
+        elif event == "exchange" and not found.fulfilled and listing != found.listing:
+            self.restock(found.listing, found.wanted)
             self.lines[name] = line(name, listing, units)
             self.taken[listing] += units
-        elif act == "remove" and not found.fulfilled and len(self.lines) > 1:
-            self.give_back(found.listing, found.wanted)
+        elif event == "remove" and not found.fulfilled and len(self.lines) > 1:
+            self.restock(found.listing, found.wanted)
             del self.lines[name]
             self.removed.add(name)
-        elif act == "close":
+        elif event == "close":
             for each in self.lines.values():
-                self.give_back(each.listing, each.wanted - each.fulfilled)
+                self.restock(each.listing, each.wanted - each.fulfilled)
             self.state = DemandState.CANCELLED
 
-    def give_back(self, listing: str, units: int) -> None:
+    def restock(self, listing: str, units: int) -> None:
         self.taken[listing] -= units if self.restocks else 0
 
     def read(self, version: int) -> OrderRecord:
         return reading(*self.lines.values(), version=version, state=self.state)
 
 
-ACTS = st.tuples(
+EVENTS = st.tuples(
     st.sampled_from(["place", "place", "grow", "ship", "cancel", "exchange", "remove", "close"]),
     st.sampled_from(["1", "2"]),
     st.sampled_from(["D", "E", "F"]),
@@ -245,14 +245,14 @@ ACTS = st.tuples(
 )
 
 
-@given(st.lists(ACTS, max_size=12), st.booleans())
+@given(st.lists(EVENTS, max_size=12), st.booleans())
 def test_what_an_order_sold_of_each_listing_is_what_the_shops_number_lost(
-    acts: list[tuple[str, str, str, int]], restocks: bool
+    events: list[tuple[str, str, str, int]], restocks: bool
 ) -> None:
     shop, order = Shop(restocks), Order()
-    for version, act in enumerate(acts, start=1):
+    for version, event in enumerate(events, start=1):
         before = shop.taken.copy()
-        shop.do(*act)
+        shop.do(*event)
         moved = Counter({name: shop.taken[name] - before[name] for name in PARTS})
         explained = dict.fromkeys(PARTS, 0)
         for sold in order.read(shop.read(version)):
@@ -264,15 +264,15 @@ def test_what_an_order_sold_of_each_listing_is_what_the_shops_number_lost(
         assert order.wanted() == +wanted
 
 
-@given(st.lists(ACTS, max_size=12), st.sets(st.integers(0, 11)))
+@given(st.lists(EVENTS, max_size=12), st.sets(st.integers(0, 11)))
 def test_units_that_are_given_back_at_once_add_up_however_often_the_order_is_read(
-    acts: list[tuple[str, str, str, int]], unread: set[int]
+    events: list[tuple[str, str, str, int]], unread: set[int]
 ) -> None:
     shop, order = Shop(restocks=True), Order()
     explained: Counter[str] = Counter()
-    for number, act in enumerate(acts):
-        shop.do(*act)
-        if number in unread and act is not acts[-1]:
+    for number, event in enumerate(events):
+        shop.do(*event)
+        if number in unread and event is not events[-1]:
             continue
         for sold in order.read(shop.read(number + 1)):
             # Placed and closed before it was read: a reading of the number tells.

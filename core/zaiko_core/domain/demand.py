@@ -163,6 +163,11 @@ class OrderRecord:
         return self.version != stored.version and bool(self.lines)
 
     @property
+    def may_be_open(self) -> bool:
+        """Whether units of this order are open, or may be: it cannot be read."""
+        return self.holds > 0 or self.unreadable_at is not None
+
+    @property
     def holds(self) -> int:
         """Units of this order still open by the shop's own account."""
         if self.state is not DemandState.OPEN:
@@ -262,9 +267,9 @@ def reconcile(
 
     `stored` is the order as last stored, `demands` its present demands by product, `parts_of` the
     parts of the linked listings that occur in it. A line keeps the parts that it was first counted
-    as, whatever its listing is linked to later, for as long as it names that listing. The caller has already decided that the reading
-    supersedes the stored one. `kind` names the movements when the reading is not the reason
-    (linking); otherwise it follows from what changed.
+    as, whatever its listing is linked to later, for as long as it names that listing. The caller
+    has already decided that the reading supersedes the stored one. `kind` names the movements when
+    the reading is not the reason (linking); otherwise it follows from what changed.
     """
     before = {line.line: line for line in stored.lines} if stored else {}
     lines = tuple(_counted(line, before.get(line.line), parts_of) for line in reading.lines)

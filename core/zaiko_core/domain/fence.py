@@ -135,9 +135,8 @@ def observe(
     pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
     bases = {value for value in (belief.expected, *pending) if value is not None}
     returned = (0, belief.unshipped, belief.released)
-    possible = sorted(
-        value for value in {base + units for base in bases for units in returned} if value >= quantity
-    )
+    explained = {base + units for base in bases for units in returned}
+    possible = sorted(value for value in explained if value >= quantity)
     if not bases:
         return InventoryBelief(
             expected=quantity, adopted_at=at, must_read=False

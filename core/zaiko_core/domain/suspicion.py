@@ -45,7 +45,7 @@ class SuspectPolicy:
 def suspicions(order: OrderRecord, policy: SuspectPolicy, now: int) -> dict[Suspicion, int]:
     """Return what is odd about an order that has open units, or may have some, and since when
     (µs since 1970; 0: not known). An order that was released has nothing odd."""
-    if order.released_at is not None or (order.holds == 0 and order.unreadable_at is None):
+    if order.released_at is not None or not order.may_be_open:
         return {}
     found: dict[Suspicion, int] = {}
     if order.archived:
