@@ -257,7 +257,9 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class WebhookHint:
     """What a verified notification says: that something changed. The host reads through the API,
-    and never uses the numbers of a notification. `delivery_id` removes duplicates."""
+    and never uses the numbers of a notification. `delivery_id` removes duplicates. `order_ids` are
+    ids that `read_orders` takes: the host reads these orders first, and one that it knows and that
+    is absent has vanished."""
 
     delivery_id: str
     topic: str

@@ -201,7 +201,9 @@ def test_a_database_that_is_restored_under_a_running_server_ends_it(
     installed.start()
     assert installed.engine.epoch != epoch
     assert all(
-        installed.world.db.read_sync(MERCHANT, lambda uow, name=name: uow.shops.in_shadow(name))
+        installed.world.db.read_sync(
+            MERCHANT, lambda uow, name=name: uow.shops.get([name])[name]
+        ).shadow
         for name in installed.shown()
     )  # type: ignore[misc]
 

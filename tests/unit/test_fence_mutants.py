@@ -267,6 +267,21 @@ DEMAND: dict[str, tuple[str, str]] = {
         "return held",
     ),
 }
+NAMED: dict[str, tuple[str, str]] = {
+    "a named order that was known and is absent has vanished": (
+        "each.order not in present and each.order not in known and",
+        "each.order not in present and",
+    ),
+    "a named order is asked for again": ("each.reads < len(_WAITS)", "False"),
+    "it is asked for again after 2, 5 and 15 seconds": ("_WAITS[each.reads]", "_WAITS[0]"),
+    "an error ends with the hour": ("now - each.named_at < _KEPT", "True"),
+}
+WEBHOOKS: dict[str, tuple[str, str]] = {
+    "what a notification names reaches the run": (
+        "usable(hint.order_ids) if is_read_by_id else []",
+        "[]",
+    ),
+}
 QUOTA: dict[str, tuple[str, str]] = {
     "a part counts in its own units": ("limits.append(now // part.count)", "limits.append(now)"),
     "the scarcest part limits": (
@@ -283,8 +298,23 @@ QUOTA: dict[str, tuple[str, str]] = {
         "None if shown is None else shown * part.count, 0",
     ),
 }
+SENDING: dict[str, tuple[str, str]] = {
+    "sync that is not offered is not sent": ("if paused or not offered:", "if paused:"),
+}
+
+FACTS = [
+    (
+        "zaiko_core.storage.schema.columns",
+        "unit/test_units.py",
+        "a sum of units has 64 bits",
+        "UNITS = BigInteger()",
+        "UNITS = Integer()",
+    ),
+]
+"""Rules of facts and sums: module, tests, name, and the change."""
 
 MUTANTS = [
+    *FACTS,
     *(
         ("zaiko_core.domain.demand", "unit/test_order_lines.py", name, *change)
         for name, change in DEMAND.items()
@@ -306,8 +336,20 @@ MUTANTS = [
         for name, change in DECISION.items()
     ),
     *(
+        ("zaiko_core.domain.named_orders", "unit/test_named_orders.py", name, *change)
+        for name, change in NAMED.items()
+    ),
+    *(
+        ("zaiko_core.supervision.webhooks", "sync/test_named_orders.py", name, *change)
+        for name, change in WEBHOOKS.items()
+    ),
+    *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
         for name, change in QUOTA.items()
+    ),
+    *(
+        ("zaiko_core.domain.sending", "unit/test_sending.py", name, *change)
+        for name, change in SENDING.items()
     ),
 ]
 
@@ -344,7 +386,7 @@ def run(tests: str, module: str, old: str, new: str) -> subprocess.CompletedProc
     options = [
         "-q",
         "-x",
-        "--noconftest",
+        *(["--noconftest"] if tests.startswith("unit/") else []),
         "-p",
         "support.mutation",
         "-p",

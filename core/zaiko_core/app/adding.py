@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import AdditionRecord, ListingRecord, PlaceRecord
-from zaiko_core.app.sync import SendOutcome, Write, in_shadow
+from zaiko_core.app.sync import SendOutcome, Write
 from zaiko_core.domain import retry
 from zaiko_core.domain.addition import (
     ARRIVAL,
@@ -28,6 +28,7 @@ from zaiko_core.domain.addition import (
 from zaiko_core.domain.decision import Observation, Policy
 from zaiko_core.domain.fence import WriteMode
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.sending import Sending
 
 _SECOND = 1_000_000
 _IDLE = 600 * _SECOND
@@ -116,10 +117,8 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: AdditionRequest) -> Ad
     due = uow.additions.due(shop, limit=request.limit)
     if not due:
         return AdditionPlan()
-    rows, shadow = (
-        uow.additions.of_places(shop, [place.listing for place in due]),
-        in_shadow(uow, shop),
-    )
+    rows = uow.additions.of_places(shop, [place.listing for place in due])
+    waits = not may_add(uow, shop)
     listings = uow.listings.get(shop, [place.listing for place in due])
     before = {row.addition: row for found in rows.values() for row in found}
     steps: list[_Step] = []
@@ -139,7 +138,7 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: AdditionRequest) -> Ad
             made += _look_after(uow, step, policy, seen, f"r{uow.revision}-{len(made)}")
         elif not any(row.state is AdditionState.QUEUED for row in step.rows):
             continue
-        elif shadow:
+        elif waits:
             step.wait(uow.now + _IDLE)
         elif seen is not None and seen.problem is not None:
             step.fail(seen.problem, uow.now)
@@ -151,6 +150,12 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: AdditionRequest) -> Ad
             writes += [write] if write is not None else []
     _save(uow, shop, steps, before, made)
     return AdditionPlan(writes, any(step.place.due_at <= uow.now and step.rows for step in steps))
+
+
+def may_add(uow: UnitOfWork, shop: str) -> bool:
+    """Return whether received units may be added to the shop's numbers now. This mode replaces
+    sync, so it does not ask whether sync is offered."""
+    return uow.shops.sending(shop, offered=True) is Sending.ALLOWED
 
 
 def settle(

@@ -42,6 +42,7 @@ from zaiko_core.domain.decision import (
 from zaiko_core.domain.fence import InventoryBelief, WriteMode
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome
+from zaiko_core.domain.sending import Sending
 
 Adjust = Callable[[DueLink, int, int], Sequence[tuple[str, int]]]
 """(link, what it may sell, now in µs) → (plugin, number after it) of each plugin that shows another
@@ -102,15 +103,21 @@ class PushPlan:
     failed: int = 0
     unread: int = 0
     """Links that must be read before they can go on."""
+    held: int = 0
+    """Links that wait because nothing may be sent to the shop now."""
 
 
 def needs_reading(
     uow: UnitOfWork, shop: str, policy: Policy, *, limit: int
 ) -> tuple[list[DueLink], int]:
     """Return the due links whose number must be read before they can go on (all of them in shadow,
-    where reading is all there is), and how many are due, up to `limit`."""
+    where reading is all there is; none where numbers are held), and how many are due, up to
+    `limit`."""
     due = uow.links.due(shop, limit=limit)
-    every = bool(due) and (policy.mode is not WriteMode.COMPARE_AND_SET or in_shadow(uow, shop))
+    may = permission(uow, shop) if due else Sending.ALLOWED
+    if may is Sending.HELD:
+        return [], len(due)
+    every = policy.mode is not WriteMode.COMPARE_AND_SET or may is Sending.COMPARED
     return [
         item
         for item in due
@@ -118,9 +125,10 @@ def needs_reading(
     ], len(due)
 
 
-def in_shadow(uow: UnitOfWork, shop: str) -> bool:
-    """Return whether nothing may be sent to the shop now (ADR 0018)."""
-    return uow.shops.in_shadow(shop)
+def permission(uow: UnitOfWork, shop: str) -> Sending:
+    """Return what may be done with the shop's numbers now. Every step that computes or sends asks
+    here (ADR 0036)."""
+    return uow.shops.sending(shop, offered=uow.merchants.sync_available)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +150,10 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
     """Decide each due link of the shop, save what was decided, and record the writes that follow
     before they are sent. Raises LeaseLost."""
     uow.hold_lease(shop, token)
-    due, shadow = uow.links.due(shop, limit=request.limit), in_shadow(uow, shop)
+    due, may = uow.links.due(shop, limit=request.limit), permission(uow, shop)
+    if may is Sending.HELD:
+        return _held(uow, due)
+    shadow = may is Sending.COMPARED
     quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
     recorder = _PlanRecorder(uow, shop, request)
     for item in due:
@@ -167,6 +178,17 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
         recorder.failed,
         recorder.unread,
     )
+
+
+def _held(uow: UnitOfWork, due: Sequence[DueLink]) -> PushPlan:
+    """Let the links wait as they are: the end of what holds them makes them due again."""
+    held = [replace(item.link, state=LinkState.HELD, due_at=None) for item in due]
+    news = [
+        link for link, item in zip(held, due, strict=True) if item.link.state is not LinkState.HELD
+    ]
+    uow.links.save(held)
+    uow.changed(ChangeKind.LINK, link_names((link.shop, link.listing) for link in news))
+    return PushPlan(handled={link.listing for link in held}, held=len(held))
 
 
 def _facts(

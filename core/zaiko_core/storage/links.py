@@ -41,6 +41,7 @@ from zaiko_core.storage.rowset import (
     typed_columns,
     update_rows,
 )
+from zaiko_core.storage.schema.columns import UNITS
 from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import BALANCES
 
@@ -149,9 +150,7 @@ def _synced(dialect: str) -> Executable:
 @lru_cache
 def _sold(dialect: str) -> Executable:
     table = schema.links
-    batch = batch_rows(
-        dialect, typed_columns(table, *_KEYS, *BELIEFS.columns) | {"units": Integer()}
-    )
+    batch = batch_rows(dialect, typed_columns(table, *_KEYS, *BELIEFS.columns) | {"units": UNITS})
     period, last = (bindparam(name, type_=table.c.sold_period.type) for name in ("period", "last"))
     same, next_one = table.c.sold_period == period, table.c.sold_period == last
     return (

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from zaiko_core.app.records import LinkState, Page, RunResult, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
+from zaiko_core.domain.sending import Sending, sending
 from zaiko_core.storage import schema
 from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import batch_params, batch_rows, lookup, param, params, typed_columns
@@ -50,6 +51,7 @@ _OF_RUNS = {
     "checked_at",
     "credentials_expire_at",
     "additions_due_at",
+    "named_due_at",
     "status_revision",
     "due_at",
 }
@@ -57,7 +59,7 @@ _OF_RUNS = {
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
 # Triggered meanwhile: due at once, unless the run failed and backs off.
 _AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, param(_SHOPS.c.attempt) == 0)
-_SHADOW = select(_SHOPS.c.shadow).where(
+_SENDING = select(_SHOPS.c.paused, _SHOPS.c.shadow).where(
     *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
 )
 FREED: dict[str, Any] = {
@@ -203,10 +205,20 @@ class ShopRows(Scope):
         )
         self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | progress)
 
-    def in_shadow(self, shop: str) -> bool:
-        """Return whether the shop is in shadow mode; False if it does not exist."""
-        row = self.execute(_SHADOW, params(merchant=self.merchant, shop=shop)).one_or_none()
-        return row is not None and bool(row[0])
+    def save_ordered(self, shop: str) -> None:
+        """Save that orders brought something new now."""
+        table = schema.shops
+        self.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(ordered_at=self.now)
+        )
+
+    def sending(self, shop: str, *, offered: bool) -> Sending:
+        """Return what may be done with the shop's numbers now; HELD if it does not exist.
+        `offered`: the merchant has inventory sync."""
+        row = self.execute(_SENDING, params(merchant=self.merchant, shop=shop)).one_or_none()
+        if row is None:
+            return Sending.HELD
+        return sending(offered=offered, paused=bool(row.paused), shadow=bool(row.shadow))
 
     def difference_counts(self, shops: Collection[str]) -> dict[str, int]:
         """Count by shop the links in shadow whose shop shows another number than the target. Shops

@@ -53,7 +53,9 @@ class AdditionSender:
             Batch(part[0].key, part)
             for part in chunks(planned.writes, context.kind.limits.write_batch)
         ]
-        sender = Sender(context, self._settle, tally, is_cancellable=False)
+        sender = Sender(
+            context, self._settle, tally, is_cancellable=False, is_allowed=adding.may_add
+        )
         sent = await sender.send(batches, deadline=recorded_at + _HURRY)
         context.counts.pushed += tally.pushed
         if sent.ending is Ending.ALL_SENT:

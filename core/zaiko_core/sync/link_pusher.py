@@ -70,7 +70,8 @@ class LinkPusher:
             )
             after |= seen
             handled = len(planned.handled)
-            is_unfinished = is_unfinished or counts.confirmed + counts.failed - before < handled
+            done = counts.confirmed + counts.failed - before + planned.held
+            is_unfinished = is_unfinished or done < handled
             # What was sent since is not in a reading, so each is used once.
             readings = {
                 listing: reading

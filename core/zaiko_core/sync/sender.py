@@ -18,9 +18,11 @@ from zaiko_sdk import (
 )
 
 from zaiko_core.app import sync
+from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import RunCounts
 from zaiko_core.app.sync import SendOutcome, Write
 from zaiko_core.domain.decision import Observation
+from zaiko_core.domain.sending import Sending
 from zaiko_core.sync import translation
 from zaiko_core.sync.run_context import RunCancelled, RunContext
 
@@ -32,8 +34,9 @@ class Ending(enum.Enum):
     """How sending came to its end."""
 
     ALL_SENT = enum.auto()
-    SHADOW = enum.auto()
-    """The shop was put in shadow since the writes were recorded: the rest was not sent."""
+    FORBIDDEN = enum.auto()
+    """Since the writes were recorded, sending to the shop came to be forbidden: the rest was not
+    sent."""
     LATE = enum.auto()
     """The deadline was over: the rest was not sent."""
 
@@ -58,17 +61,24 @@ def unnoticed(write: Write) -> None:
     """Take no notice of an attempt."""
 
 
+def may_send(uow: UnitOfWork, shop: str) -> bool:
+    """Return whether the numbers of links may be sent to the shop now."""
+    return sync.permission(uow, shop) is Sending.ALLOWED
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Sends batches one after the other. `settle` records outcomes in one transaction; each write
     is settled exactly once, also when sending breaks off. `counts` is where writes are tallied;
-    `on_attempt` is called for each write each time before it is sent."""
+    `on_attempt` is called for each write each time before it is sent; `is_allowed` is asked before
+    each batch."""
 
     context: RunContext
     settle: Callable[[Outcomes], Awaitable[None]]
     counts: RunCounts
     on_attempt: Callable[[Write], None] = unnoticed
     is_cancellable: bool = True
+    is_allowed: Callable[[UnitOfWork, str], bool] = may_send
 
     async def send(self, batches: Sequence[Batch], *, deadline: float | None = None) -> Sent:
         """Send the batches in their order until `deadline` (the clock's monotonic seconds). Raises
@@ -94,8 +104,8 @@ class Sender:
 
     async def _stops(self, deadline: float | None) -> Ending | None:
         run = self.context.run
-        if await run.read(lambda uow: sync.in_shadow(uow, run.claim.shop)):
-            return Ending.SHADOW
+        if not await run.read(lambda uow: self.is_allowed(uow, run.claim.shop)):
+            return Ending.FORBIDDEN
         if deadline is not None and self.context.clock.monotonic() > deadline:
             return Ending.LATE
         return None

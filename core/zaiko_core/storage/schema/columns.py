@@ -14,6 +14,8 @@ metadata = MetaData(
 )
 
 JSON_VALUE = JSON(none_as_null=True)
+UNITS = BigInteger().with_variant(Integer, "sqlite")
+"""Units. What one caller gives is bounded, sums of it are not. An INTEGER of SQLite has 64 bits."""
 
 
 def string(name: str) -> Column[str]:
@@ -26,8 +28,13 @@ def id_(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
 
 
+def units(name: str, default: int = 0) -> Column[int]:
+    """Units, to 2⁶³ − 1."""
+    return Column(name, UNITS, nullable=False, server_default=str(default))
+
+
 def count(name: str, default: int = 0) -> Column[int]:
-    """Units or times, to 2³¹ − 1."""
+    """Times, to 2³¹ − 1."""
     return Column(name, Integer, nullable=False, server_default=str(default))
 
 

@@ -106,6 +106,18 @@ webhook_deliveries = Table(
     Index(None, "merchant", "at"),
 )
 
+named_orders = Table(
+    "named_orders",  # orders that notifications name, until they are read by id (ADR 0040)
+    metadata,
+    id_("merchant"),
+    id_("shop"),
+    id_("order_id"),
+    time("named_at"),
+    time("due_at"),
+    count("reads"),
+    PrimaryKeyConstraint("merchant", "shop", "order_id"),
+)
+
 changes = Table(
     "changes",
     metadata,

@@ -3,14 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("links", sa.Column("unshipped", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("links", sa.Column("unshipped", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("orders", sa.Column("unreadable_at", sa.BigInteger(), nullable=True))
     op.add_column("orders", sa.Column("lines_missing_at", sa.BigInteger(), nullable=True))
     # An order that was never understood has no version.
