@@ -235,10 +235,14 @@ DECISION: dict[str, tuple[str, str]] = {
     "what must be read is not sent": ("if plan.step is Step.READ:", "if False:"),
     "a number that is right is not sent": ("if plan.step is Step.DONE:", "if False:"),
     "unexplained units are named": (
-        "breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))",
+        "breakdown.then(Label.SUSPECTED, suspected)",
         "breakdown",
     ),
-    "the breakdown ends at the number": ("sent.then(Label.DOUBT, plan.quantity)", "sent"),
+    "the breakdown ends at the number": (".then(Label.DOUBT, quantity)", ""),
+    "SYNCED means that what is withheld is named": (
+        "if plan.step is not Step.READ:",
+        "if plan.step is Step.WRITE:",
+    ),
     "what expired says more than a reading": (
         "drift.on_expiry(perceived.dropped, perceived.belief, around) or found",
         "found or drift.on_expiry(perceived.dropped, perceived.belief, around)",
