@@ -3,14 +3,15 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("links", sa.Column("unshipped", sa.BigInteger(), server_default="0", nullable=False))
+    units = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("links", sa.Column("unshipped", units, server_default="0", nullable=False))
     op.add_column("orders", sa.Column("unreadable_at", sa.BigInteger(), nullable=True))
     op.add_column("orders", sa.Column("lines_missing_at", sa.BigInteger(), nullable=True))
     # An order that was never understood has no version.
