@@ -41,6 +41,7 @@ links = Table(
     time("unexplained_since"),
     units("uncertain"),
     units("released"),
+    units("unshipped"),
     time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
