@@ -206,6 +206,18 @@ class FeedRows(Scope):
             found[ChangeKind(row.kind)][row.name] = row.revision
         return found
 
+    def time_of(self, revision: int) -> int:
+        """Return when the merchant's data first was at this revision or a newer one that the feed
+        has (µs); 0 where the feed no longer goes back as far, or has nothing so new."""
+        table = schema.changes
+        query = (
+            select(table.c.at)
+            .where(self.mine(table), table.c.revision >= revision)
+            .order_by(table.c.revision)
+            .limit(1)
+        )
+        return 0 if revision <= self.compacted() else int(self.execute(query).scalar() or 0)
+
     def compacted(self) -> int:
         """Return the newest revision that the feed no longer has."""
         table = schema.merchants

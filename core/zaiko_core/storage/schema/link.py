@@ -41,6 +41,7 @@ links = Table(
     time("unexplained_since"),
     units("uncertain"),
     units("released"),
+    units("unshipped"),
     time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
@@ -59,6 +60,7 @@ links = Table(
     # change that asked for it.
     maybe_time("due_at"),
     time("due_revision"),
+    time("settled_revision"),  # while it is not SYNCED: its shop shows what was so then (ADR 0039)
     count("attempt"),
     # Status.
     id_("state"),
