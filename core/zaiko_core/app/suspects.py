@@ -148,8 +148,8 @@ def _add_links(uow: UnitOfWork, effects: dict[str, Effect]) -> None:
 
 
 def _is_open(uow: UnitOfWork, shop: str, record: OrderRecord) -> bool:
-    """Return whether the order holds units by the shop's account or by ours."""
-    return record.holds > 0 or any(
+    """Return whether the order may hold units by the shop's account or by ours."""
+    return record.may_be_open or any(
         demand.open for demand in uow.demands.get(shop, [record.order]).values()
     )
 

@@ -23,6 +23,7 @@ from zaiko_core.storage.schema.columns import (
     id_,
     maybe_time,
     metadata,
+    terms,
     time,
     units,
 )
@@ -40,6 +41,7 @@ links = Table(
     time("unexplained_since"),
     units("uncertain"),
     units("released"),
+    units("unshipped"),
     time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
@@ -58,10 +60,12 @@ links = Table(
     # change that asked for it.
     maybe_time("due_at"),
     time("due_revision"),
+    time("settled_revision"),  # while it is not SYNCED: its shop shows what was so then (ADR 0039)
     count("attempt"),
     # Status.
     id_("state"),
     Column("target", UNITS),
+    terms("withheld"),  # target − Σ units = what the shop is to show (domain/push.py)
     Column("confirmed", UNITS),
     maybe_time("last_success_at"),
     maybe_time("last_attempt_at"),
