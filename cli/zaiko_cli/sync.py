@@ -180,6 +180,11 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
+        if reply.committed_differ_count:
+            show.note(
+                f"For {reply.committed_differ_count} links the platform counts other open units "
+                "than zaiko: see `zaiko audit`."
+            )
     if counts.failed or counts.held or held or reply.oversold_product_count:
         raise typer.Exit(1)
 
@@ -202,7 +207,7 @@ def audit(
     found = list(client.pages(client.syncs.ListDrifts, request, "drifts", limit=limit))
     show.items(
         "Differences",
-        ["shop", "listing", "cause", "expected#", "shown#", "held", "when"],
+        ["shop", "listing", "cause", "expected#", "shown#", "held", "when", "owner", "what to do"],
         found,
         lambda drift: (
             part(drift.link, "shops"),
@@ -212,6 +217,8 @@ def audit(
             drift.shown,
             "yes" if drift.held else "",
             drift.time,
+            word(drift, "owner"),
+            drift.action_en,
         ),
         empty="No difference was found.",
     )

@@ -130,7 +130,19 @@ def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         )
 
 
-CHECKS: Sequence[Check] = (shops, lags, credentials, links, oversold, orders)
+def committed(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Report listings whose platform counts other open units than we do."""
+    if status.committed_differ_count:
+        yield warning(
+            "orders",
+            f"for {status.committed_differ_count} links the platform counts other open units",
+            "See `zaiko audit`; an order was not read, or was read wrongly.",
+            merchant,
+            "CONNECTOR",
+        )
+
+
+CHECKS: Sequence[Check] = (shops, lags, credentials, links, oversold, orders, committed)
 
 
 def _shop(merchant: str, shop: Any) -> str:

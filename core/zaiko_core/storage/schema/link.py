@@ -48,8 +48,14 @@ links = Table(
     Column("pending_absolute", UNITS),
     maybe_time("pending_at"),
     Column("replaced", UNITS),
+    units("reserved"),
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
+    # The open units that the platform and we count, while they differ (domain/witness.py).
+    Column("witness_committed", UNITS),
+    Column("witness_counted", UNITS),
+    maybe_time("witness_since"),
+    Column("witness_is_found", Boolean),
     # What the shop sold lately: units of the present period and of the previous one
     # (domain/escrow.py).
     time("sold_period"),

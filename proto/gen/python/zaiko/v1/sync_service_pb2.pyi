@@ -345,6 +345,7 @@ class GetSyncStatusResponse(message.Message):
     SUSPECT_ORDER_COUNT_FIELD_NUMBER: builtins.int
     UNLINKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    COMMITTED_DIFFER_COUNT_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
     """Products that are oversold."""
     suspect_order_count: builtins.int
@@ -353,6 +354,8 @@ class GetSyncStatusResponse(message.Message):
     """Orders with open units that are not linked and not counted yet."""
     revision: builtins.int
     """The merchant's revision that this response reflects."""
+    committed_differ_count: builtins.int
+    """Links whose platform counts other open units than zaiko (Drift.CAUSE_COMMITTED_DIFFERS)."""
     @builtins.property
     def link_counts(self) -> link_pb2.LinkCounts:
         """How many links of the merchant are in which state."""
@@ -370,10 +373,11 @@ class GetSyncStatusResponse(message.Message):
         suspect_order_count: builtins.int = ...,
         unlinked_order_count: builtins.int = ...,
         revision: builtins.int = ...,
+        committed_differ_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["committed_differ_count", b"committed_differ_count", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
