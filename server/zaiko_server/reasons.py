@@ -65,9 +65,7 @@ CAUSES: Final[Mapping[str, Reason]] = {
 
 DRIFTS: Final[Mapping[str, Reason]] = {
     name: _reason(entry)
-    for name, entry in _declared(
-        drift_pb2.Drift.Cause.DESCRIPTOR.values_by_name, "CAUSE_"
-    ).items()
+    for name, entry in _declared(drift_pb2.Drift.Cause.DESCRIPTOR.values_by_name, "CAUSE_").items()
 }
 """By the cause of a drift."""
 

@@ -169,4 +169,4 @@ def test_an_order_in_flight_is_no_difference_in_what_is_counted(calm: Simulation
         turn(calm)
     turn(calm)
     assert causes(calm) == []
-    assert calm.world.link_of("adjust", "tea").witness is None
+    assert calm.world.link_of("adjust", "tea").open_counts is None

@@ -37,9 +37,22 @@ FENCE: dict[str, tuple[str, str]] = {
         "uncertain_added = 0",
     ),
     "released units make the number to be read": ("or own.released > 0 or contained > 0", ""),
+    "units that the shop reserves are not missing": (
+        "expected=None if belief.expected is None else belief.expected - more",
+        "expected=belief.expected",
+    ),
+    "nor from a pending write": (
+        "replace(pending, quantity=pending.quantity - more)",
+        "pending",
+    ),
+    "an order may be of reserved units": ("or belief.reserved > 0", ""),
     "units given back are an explanation": (
-        "bases | {base + belief.released for base in bases}",
-        "bases",
+        "returned = (0, belief.unshipped, belief.released)",
+        "returned = (0, belief.unshipped)",
+    ),
+    "a cancel of the rest gives back the rest": (
+        "returned = (0, belief.unshipped, belief.released)",
+        "returned = (0, belief.released)",
     ),
     "a pending write is an explanation": (
         "value in (belief.expected, *pending)",
@@ -126,6 +139,7 @@ ESCROW: dict[str, tuple[str, str]] = {
         "+ belief.released + belief.unexplained + belief.uncertain",
         "+ belief.unexplained + belief.uncertain",
     ),
+    "reserved units may be sold": ("+ belief.uncertain + belief.reserved", "+ belief.uncertain"),
     "units sold unseen are exposed": (
         "+ belief.released + belief.unexplained + belief.uncertain",
         "+ belief.released + belief.uncertain",
@@ -192,6 +206,10 @@ DECISION: dict[str, tuple[str, str]] = {
         "within = min(max(0, quantity), breakdown.target)",
         "within = min(quantity, breakdown.target)",
     ),
+    "units that the shop reserves are not offered": (
+        "max(0, breakdown.quantity - belief.reserved)",
+        "breakdown.quantity",
+    ),
     "the second plugin follows the first": (
         "breakdown = breakdown.then(f",
         "breakdown = Breakdown(breakdown.target).then(f",
@@ -252,6 +270,21 @@ DECISION: dict[str, tuple[str, str]] = {
         "shown, expected, cause = difference.expected, difference.shown",
     ),
 }
+DEMAND: dict[str, tuple[str, str]] = {
+    "a line is what it names": ("return self.listing == other.listing", "return True"),
+    "the listing that a line named before is given up": (
+        "found.append(_given_up(stored, old, at))",
+        "pass",
+    ),
+    "a line that nobody removed is kept": (
+        "return self.version != stored.version and bool(self.lines)",
+        "return True",
+    ),
+    "the rest of a partial shipment is what may come back": (
+        "return max(0, held - line.fulfilled)",
+        "return held",
+    ),
+}
 NAMED: dict[str, tuple[str, str]] = {
     "a named order that was known and is absent has vanished": (
         "each.order not in present and each.order not in known and",
@@ -266,6 +299,15 @@ WEBHOOKS: dict[str, tuple[str, str]] = {
         "usable(hint.order_ids) if is_read_by_id else []",
         "[]",
     ),
+}
+OPEN_COUNTS: dict[str, tuple[str, str]] = {
+    "an order in flight is no difference": ("now - before.since > visibility", "True"),
+    "two counts that stay different are found": ("now - before.since > visibility", "False"),
+    "a count that changes begins again": (
+        "(before.committed, before.counted) != (committed, counted)",
+        "False",
+    ),
+    "what was found stays found": ("before.is_found or now", "now"),
 }
 QUOTA: dict[str, tuple[str, str]] = {
     "a part counts in its own units": ("limits.append(now // part.count)", "limits.append(now)"),
@@ -286,6 +328,20 @@ QUOTA: dict[str, tuple[str, str]] = {
 SENDING: dict[str, tuple[str, str]] = {
     "sync that is not offered is not sent": ("if paused or not offered:", "if paused:"),
 }
+SETTLING: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.app.sync": {
+        "a number that is acknowledged settles what it was computed from": (
+            "link = replace(link, settled_revision=write.revision)",
+            "pass",
+        ),
+    },
+    "zaiko_core.storage.links": {
+        "a newer change hides no older one": (
+            "before), else_=links.c.settled_revision)",
+            "before), else_=before)",
+        ),
+    },
+}
 
 FACTS = [
     (
@@ -300,6 +356,10 @@ FACTS = [
 
 MUTANTS = [
     *FACTS,
+    *(
+        ("zaiko_core.domain.demand", "unit/test_order_lines.py", name, *change)
+        for name, change in DEMAND.items()
+    ),
     *(
         ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)
         for name, change in FENCE.items()
@@ -329,8 +389,17 @@ MUTANTS = [
         for name, change in QUOTA.items()
     ),
     *(
+        ("zaiko_core.domain.open_counts", "unit/test_open_counts.py", name, *change)
+        for name, change in OPEN_COUNTS.items()
+    ),
+    *(
         ("zaiko_core.domain.sending", "unit/test_sending.py", name, *change)
         for name, change in SENDING.items()
+    ),
+    *(
+        (module, "sync/test_settled.py", name, *change)
+        for module, changes in SETTLING.items()
+        for name, change in changes.items()
     ),
 ]
 
@@ -370,6 +439,8 @@ def run(tests: str, module: str, old: str, new: str) -> subprocess.CompletedProc
         *(["--noconftest"] if tests.startswith("unit/") else []),
         "-p",
         "support.mutation",
+        "-p",
+        "support.stores",
         "-p",
         "no:cacheprovider",
         "-p",

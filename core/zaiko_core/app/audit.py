@@ -44,10 +44,10 @@ def begin(uow: UnitOfWork, shop: str, token: int, *, least: int) -> int:
 def open_units(
     uow: UnitOfWork, shop: str, readings: Mapping[str, Observation]
 ) -> Mapping[str, int]:
-    """Return the units of the shop's open orders, by listing, as far as its platform told its own
-    count of them."""
-    told = [listing for listing, seen in readings.items() if seen.committed is not None]
-    return uow.orders.open_units(shop, told) if told else {}
+    """Return the units of the shop's open orders, by listing, as far as its platform says what it
+    counts itself."""
+    listings = [listing for listing, seen in readings.items() if seen.committed is not None]
+    return uow.orders.open_units(shop, listings) if listings else {}
 
 
 def summary(uow: UnitOfWork, shop: str, *, since: int) -> Summary:

@@ -41,10 +41,10 @@ from zaiko_core.domain.decision import (
 )
 from zaiko_core.domain.drift import Difference, DriftCause
 from zaiko_core.domain.fence import InventoryBelief, WriteMode
+from zaiko_core.domain.open_counts import compared
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome
 from zaiko_core.domain.sending import Sending
-from zaiko_core.domain.witness import compared
 
 Adjust = Callable[[DueLink, int, int], Sequence[tuple[str, int]]]
 """(link, what it may sell, now in µs) → (plugin, number after it) of each plugin that shows another
@@ -70,6 +70,8 @@ class Write:
     due_revision: int
     at: int = 0
     """When it was recorded (µs)."""
+    revision: int = 0
+    """Every change up to here is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,9 @@ class _PlanRecorder:
         """Note what follows from a decision. Return the belief that the link is stored with.
         `counted`: the open units of the shop's orders for this listing."""
         now, before, assessment = self._uow.now, item.link, decision.assessment
+        if before.state is LinkState.SYNCED:
+            # It may no longer be when this is saved. Until now it had every change.
+            before = replace(before, settled_revision=self._uow.revision - 1)
         self._note_reading(before, seen)
         if assessment.finding is not None:
             self._drifts.append(
@@ -307,12 +312,12 @@ class _PlanRecorder:
         """Compare the open units by the platform's account with ours; a difference that lasts is
         written down, once."""
         now, visibility = self._uow.now, self._request.policy.visibility
-        witness = compared(link.witness, committed, counted, visibility=visibility, now=now)
-        was_found = link.witness is not None and link.witness.is_found
-        if witness is not None and witness.is_found and not was_found:
-            found = Difference(DriftCause.COMMITTED_DIFFERS, counted, witness.committed)
+        open_counts = compared(link.open_counts, committed, counted, visibility=visibility, now=now)
+        was_found = link.open_counts is not None and link.open_counts.is_found
+        if open_counts is not None and open_counts.is_found and not was_found:
+            found = Difference(DriftCause.COMMITTED_DIFFERS, counted, open_counts.committed)
             self._drifts.append(DriftRecord(now, self._shop, link.listing, found))
-        return replace(link, witness=witness)
+        return replace(link, open_counts=open_counts)
 
     def _confirm(self, before: LinkRecord, after: LinkRecord) -> None:
         """Keep a link that is done with. Watchers are not notified where a number was read and is
@@ -347,6 +352,7 @@ class _PlanRecorder:
                 key,
                 link.due_revision,
                 now,
+                self._uow.revision,
             )
         )
         belief = fence.record_pending(
@@ -380,6 +386,7 @@ def settle(
             failed += 1
         elif outcome.applied:
             belief = fence.applied(link.belief, policy.mode)
+            link = replace(link, settled_revision=write.revision)
             if belief.must_read:
                 saved.append(replace(link, belief=belief, due_at=uow.now))
             else:
@@ -426,7 +433,7 @@ def _waiting(link: LinkRecord, due_at: int) -> LinkRecord:
 def _seen_alike(before: LinkRecord, after: LinkRecord) -> bool:
     """Return whether both look alike to people."""
     same = [
-        (link.state, link.target, link.withheld, link.confirmed, link.problem, link.witness)
+        (link.state, link.target, link.withheld, link.confirmed, link.problem, link.open_counts)
         for link in (before, after)
     ]
     return same[0] == same[1]

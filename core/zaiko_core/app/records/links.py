@@ -10,10 +10,10 @@ from zaiko_core.domain.drift import Difference
 from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
+from zaiko_core.domain.open_counts import OpenCounts
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome, Term, total
 from zaiko_core.domain.stock import Balance
-from zaiko_core.domain.witness import Witness
 
 
 class LinkState(enum.StrEnum):
@@ -41,6 +41,9 @@ class LinkRecord:
     belief: InventoryBelief = field(default_factory=InventoryBelief)
     due_at: int | None = None
     due_revision: int = 0
+    settled_revision: int = 0
+    """While the link is not SYNCED: every change up to here is in the number that the shop
+    acknowledged. A SYNCED link has every change."""
     attempt: int = 0
     target: int | None = None
     """What its stock allows the shop to show, before anything is withheld; None: not computed
@@ -53,7 +56,7 @@ class LinkRecord:
     problem: Problem | None = None
     read_at: int = 0
     """When the shop's number was last read and settled; 0 = never."""
-    witness: Witness | None = None
+    open_counts: OpenCounts | None = None
     """The open units that the platform and zaiko count, while they differ."""
     differ_since: int | None = None
     """In shadow: since when the shop shows another number than it would be sent."""
@@ -66,6 +69,17 @@ class LinkRecord:
         """What the shop is to show now: the target less what is withheld. None: not computed
         yet."""
         return None if self.target is None else max(0, self.target - total(self.withheld))
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledLinks:
+    """The links of one shop that lack changes: how many they are, up to which revision all of them
+    have every change, and one of them, which has failed or is held if any is."""
+
+    shop: str
+    count: int
+    settled_revision: int
+    listing: str
 
 
 @dataclass(frozen=True, slots=True)

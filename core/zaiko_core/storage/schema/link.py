@@ -41,6 +41,7 @@ links = Table(
     time("unexplained_since"),
     units("uncertain"),
     units("released"),
+    units("unshipped"),
     time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
@@ -51,11 +52,11 @@ links = Table(
     units("reserved"),
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
-    # The open units that the platform and we count, while they differ (domain/witness.py).
-    Column("witness_committed", UNITS),
-    Column("witness_counted", UNITS),
-    maybe_time("witness_since"),
-    Column("witness_is_found", Boolean),
+    # The open units that the platform and we count, while they differ (domain/open_counts.py).
+    Column("open_counts_committed", UNITS),
+    Column("open_counts_counted", UNITS),
+    maybe_time("open_counts_since"),
+    Column("open_counts_is_found", Boolean),
     # What the shop sold lately: units of the present period and of the previous one
     # (domain/escrow.py).
     time("sold_period"),
@@ -65,6 +66,7 @@ links = Table(
     # change that asked for it.
     maybe_time("due_at"),
     time("due_revision"),
+    time("settled_revision"),  # while it is not SYNCED: its shop shows what was so then (ADR 0039)
     count("attempt"),
     # Status.
     id_("state"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class OpenCounts:
     """Two counts of one listing's open units that differ."""
 
     committed: int
@@ -24,14 +24,14 @@ class Witness:
 
 
 def compared(
-    before: Witness | None, committed: int | None, counted: int, *, visibility: int, now: int
-) -> Witness | None:
+    before: OpenCounts | None, committed: int | None, counted: int, *, visibility: int, now: int
+) -> OpenCounts | None:
     """Return what is known after a comparison at `now`; None: nothing differs, or the platform does
     not say (`committed` None). An order in flight is in one of the numbers only, and changes the
     other within `visibility` µs, so a difference is found when both stayed the same for longer."""
     if committed is None or committed == counted:
         return None
     if before is None or (before.committed, before.counted) != (committed, counted):
-        return Witness(committed, counted, now)
+        return OpenCounts(committed, counted, now)
     is_found = before.is_found or now - before.since > visibility
-    return Witness(committed, counted, before.since, is_found)
+    return OpenCounts(committed, counted, before.since, is_found)
