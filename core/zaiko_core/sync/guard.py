@@ -81,9 +81,9 @@ class GuardedConnector:
         if reach is None:
             return []
         words = (
-            f"Orders are read {reach.days} days back when the shop is connected. An older order that "
-            "is open holds no stock: look for such orders in the shop, pre-orders for example, "
-            "and allocate stock to them or set a longer time."
+            f"Orders are read {reach.days} days back when the shop is connected. An older order "
+            "that is open holds no stock: look for such orders in the shop, pre-orders for "
+            "example, and allocate stock to them or set a longer time."
         )
         return [Finding(FindingLevel.WARNING, "OLD_ORDERS_NOT_READ", words)]
 
