@@ -328,6 +328,13 @@ FACTS = [
         "UNITS = BigInteger()",
         "UNITS = Integer()",
     ),
+    (
+        "zaiko_core.app.posting",
+        "unit/test_facts.py",
+        "an oversell is of a state that is committed",
+        "uow.stocks.post(fresh)}",
+        "uow.stocks.post(fresh)}\n    root_cause.examine(uow, list(moved.values()))",
+    ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
 
