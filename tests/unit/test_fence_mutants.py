@@ -66,6 +66,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "adopted_at=at if drift is ReadingVerdict.EXTRA else",
         "adopted_at=",
     ),
+    "progress is measured": ("return belief.ineffective + 1", "return belief.ineffective"),
     "nothing is sent while a write is unsettled": (
         "belief.pending is not None or belief.must_read",
         "belief.must_read",
@@ -152,6 +153,10 @@ DRIFT: dict[str, tuple[str, str]] = {
     ),
 }
 DECISION: dict[str, tuple[str, str]] = {
+    "what has no effect is not sent for ever": (
+        "if belief.ineffective >= WITHOUT_EFFECT and now < link.try_at:",
+        "if False:",
+    ),
     "a link that cannot be read fails": (
         "if seen is not None and seen.problem is not None:",
         "if False:",

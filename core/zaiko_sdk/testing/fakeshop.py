@@ -60,6 +60,8 @@ class FakeShop:
     """Every write that was applied: the listing, what it showed before, and after."""
     findings: Sequence[Finding] = ()
     """What a check finds."""
+    ignored: dict[str, WriteOutcome] = field(default_factory=dict)
+    """By listing, what the shop answers to writes that it does not carry out."""
 
     def place(self, lines: Mapping[str, int], *, visible_after: float = 0.0) -> str:
         """Place an order. The number falls now, and the order can be read `visible_after` seconds
@@ -174,6 +176,8 @@ class FakeConnector(Connector):
                 name, WriteOutcome.REFUSED, error=ListingGone(f"{name} does not exist")
             )
         before = stock[name]
+        if name in self._shop.ignored:
+            return WriteResult(name, self._shop.ignored[name], before, message="noted")
         if self._shop.mode is InventoryMode.COMPARE_AND_SET and stock[name] != write.expected:
             return WriteResult(name, WriteOutcome.STALE)
         if self._shop.mode is InventoryMode.ADJUST:

@@ -39,6 +39,7 @@ links = Table(
     Column("pending_absolute", Integer),
     maybe_time("pending_at"),
     Column("replaced", Integer),
+    count("ineffective"),  # writes in a row without effect (ADR 0036)
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
     # What the shop sold lately: units of the present period and of the previous one
