@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api.bench import SECRET, World
-from google.protobuf import struct_pb2
+from google.protobuf import duration_pb2, struct_pb2
 from zaiko.v1 import (
     connector_service_pb2,
     link_pb2,
@@ -333,6 +333,9 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     ),
     "SyncService.ListSyncRuns": lambda world: sync_service_pb2.ListSyncRunsRequest(
         parent=world("shops/one")
+    ),
+    "SyncService.WaitSettled": lambda world: sync_service_pb2.WaitSettledRequest(
+        product=world("products/apple"), timeout=duration_pb2.Duration(nanos=1)
     ),
     "SyncService.GetSyncStatus": lambda world: sync_service_pb2.GetSyncStatusRequest(
         parent=world.name

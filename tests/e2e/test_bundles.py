@@ -43,7 +43,7 @@ def test_a_bundle_follows_its_parts_and_an_order_for_it_takes_both(
         shop.place({"SET": 2})
         zaiko("sync", "s1", "--wait")
         free = {
-            row["product"].rpartition("/")[2]: row["free"]
+            row["product"].rpartition("/")[2]: int(row["free"])
             for row in zaiko("stock", "list", "--output", "json").json
         }
         assert sorted(free.values()) == [3, 12]

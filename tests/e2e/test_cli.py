@@ -91,8 +91,8 @@ def test_a_file_of_facts_is_fed_and_what_is_refused_is_listed(acme: Zaiko, tmp_p
     assert "holds 1" in first["refused"][0]["problem"]
     again = acme("stock", "feed", str(file), code=1)
     assert "0 recorded, 5 had been recorded before, 4 refused." in again.out
-    assert acme("stock", "get", "F-1", "--output", "json").json["physical"] == 7
-    assert acme("stock", "get", "F-2", "--output", "json").json["physical"] == 4
+    assert acme("stock", "get", "F-1", "--output", "json").json["physical"] == "7"
+    assert acme("stock", "get", "F-2", "--output", "json").json["physical"] == "4"
 
 
 def test_a_delivery_note_is_recorded_as_a_whole_and_once(acme: Zaiko, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_json_has_zeros_too_and_nothing_but_json(acme: Zaiko) -> None:
 
     stock = acme("--output", "json", "stock", "list", "BOX-1").json
 
-    assert [(item["physical"], item["oversold"]) for item in stock] == [(0, 0)]
+    assert [(item["physical"], item["oversold"]) for item in stock] == [("0", "0")]
 
 
 # Errors
@@ -254,7 +254,7 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
         row[:4] for row in cells(acme("orders", "list", "s1").out)
     ]
     assert "1 × MUG-1" in acme("orders", "get", "s1", order).out
-    assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
+    assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == "18"
     explained = acme("explain", "MUG-1").out
     assert "free 18 = physical 20 − ordered 2 = deliverable 20 − unallocated 2" in explained
     assert [row[0] for row in cells(explained) if row[0] == f"s1 #{order}"]
@@ -272,7 +272,7 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
     acme("stock", "adjust", "MUG-1", "--counted", "20")
     assert "Nothing was oversold." in acme("oversells", "--open").out
     acme("stock", "allocate", "MUG-1", "2", "--order", f"s1/{order}")
-    assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == 18
+    assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == "18"
 
     assert "SUCCEEDED" in acme("runs", "s1").out
     run = acme("runs", "s1", "--output", "json").json[-1]["name"]

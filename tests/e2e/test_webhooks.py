@@ -123,6 +123,18 @@ def test_a_notification_makes_its_order_known_at_once(
         assert b"N-000-000" in reply.content
 
 
+@pytest.mark.parametrize("platform", ["shopify"], indirect=True)
+def test_an_order_is_known_at_once_although_the_search_does_not_show_it_yet(
+    zaiko: Zaiko, platform: SimulatorServer, post: Any
+) -> None:
+    platform.simulator.switch("index_lag", 600)
+    order = platform.simulator.place_order({SKU: 2})
+
+    post(*platform.simulator.notification(order))
+
+    until(lambda: list(order_units(zaiko).values()) == [[2]])
+
+
 def test_a_change_is_known_too_where_fetching_tells_of_none(
     zaiko: Zaiko, platform: SimulatorServer, post: Any
 ) -> None:

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import structlog
 from cryptography.fernet import Fernet
-from zaiko_core.app.records import LinkState, ListingRecord, ShopRecord
+from zaiko_core.app import settling
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
+from zaiko_core.domain.decision import sellable
 from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.plugin_host.loader import Registry
@@ -32,6 +36,24 @@ class Killed(BaseException):
     """The process dies here: nothing after this point happens, and nothing is cleaned up."""
 
 
+def unsynced(uow: UnitOfWork) -> list[str]:
+    """Return which links say SYNCED and are not: each is to show what its stock allows, less what
+    it says is withheld."""
+    found = []
+    synced = [LinkState.SYNCED]
+    for link in uow.links.page(Page(100), shop="", products=(), states=synced, sync_enabled=True):
+        balances = {
+            product: stock.balance
+            for product, stock in uow.stocks.get([part.product for part in link.parts]).items()
+        }
+        if (link.target, link.sent) != (sellable(link.parts, balances), link.confirmed):
+            found.append(
+                f"{link.shop}/{link.listing} says SYNCED and shows {link.confirmed}: target "
+                f"{link.target}, withheld {link.withheld}"
+            )
+    return found
+
+
 @dataclass
 class Simulation:
     """Shops named by their mode, which all sell `tea`. `chaos` is the probability of an event at
@@ -44,6 +66,8 @@ class Simulation:
     calm: bool = False
     faults: int = 0
     violations: list[str] = field(default_factory=list)
+    synced: dict[str, int] = field(default_factory=dict)
+    """The revision that each shop was synced to."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -70,7 +94,7 @@ class Simulation:
                 limits,
             )
             registry.types[kind.id] = kind
-        return Engine(
+        engine = Engine(
             EngineConfig(self.url, [KEY], run_shops=False),
             log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
             registry=registry,
@@ -79,6 +103,20 @@ class Simulation:
             new_id=lambda: f"{next(self.ids):08d}",
             jitter=self.random.random,
         )
+        self._watch_commits(engine)
+        return engine
+
+    def _watch_commits(self, engine: Engine) -> None:
+        """Look at what every transaction of the engine leaves behind."""
+        write: Any = engine.db.write
+
+        async def watched(merchant: str, *args: Any, **kwargs: Any) -> Any:
+            result = await write(merchant, *args, **kwargs)
+            if merchant == MERCHANT:
+                self.violations += engine.db.read_sync(MERCHANT, unsynced)
+            return result
+
+        engine.db.write = watched  # type: ignore[method-assign]
 
     def begin(self, units: int) -> None:
         """Create the stock, and link every shop with sync enabled."""
@@ -193,6 +231,27 @@ class Simulation:
             self.engine = self.new_engine()
             self.world.db = self.engine.db
             self.clock.advance(6)
+        self.check_settled()
+
+    def check_settled(self) -> None:
+        """Record a violation for a shop whose synced revision falls, or with a link that lacks a
+        change and will never be handled again."""
+
+        def read(uow):
+            records = list(uow.shops.get(self.shops).values())
+            return settling.synced_revisions(uow, records), {
+                record.shop: list(uow.links.get(record.shop, [listing_id("tea")]).values())
+                for record in records
+            }
+
+        revisions, links = self.world.db.read_sync(MERCHANT, read)
+        for name, revision in revisions.items():
+            if revision < self.synced.get(name, 0):
+                self.violations.append(f"{name} was synced to {self.synced[name]}, now {revision}")
+            for link in links[name]:
+                if link.sync_enabled and link.state is not LinkState.SYNCED and link.due_at is None:
+                    self.violations.append(f"{name} is {link.state} and never due")
+        self.synced |= revisions
 
     def settle(self, turns: int = 12) -> None:
         """Stop all events, and let the engine work until nothing is due."""
@@ -230,7 +289,7 @@ class Simulation:
         """Return what does not hold once everything has settled: nothing was overwritten, every
         order counts once, the journal adds up, and every shop shows its number."""
         balance, ordered = self.world.stock("tea").balance, self.ordered_units()
-        found = [f"fence: {violation}" for violation in self.violations]
+        found = [f"on the way: {violation}" for violation in self.violations]
         if balance.ordered != ordered:
             found.append(f"orders hold {ordered} units, counted are {balance.ordered}")
         if self.world.db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute()):

@@ -38,8 +38,12 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "released units make the number to be read": ("or own.released > 0 or contained > 0", ""),
     "units given back are an explanation": (
-        "bases | {base + belief.released for base in bases}",
-        "bases",
+        "returned = (0, belief.unshipped, belief.released)",
+        "returned = (0, belief.unshipped)",
+    ),
+    "a cancel of the rest gives back the rest": (
+        "returned = (0, belief.unshipped, belief.released)",
+        "returned = (0, belief.released)",
     ),
     "a pending write is an explanation": (
         "value in (belief.expected, *pending)",
@@ -236,10 +240,14 @@ DECISION: dict[str, tuple[str, str]] = {
     "what must be read is not sent": ("if plan.step is Step.READ:", "if False:"),
     "a number that is right is not sent": ("if plan.step is Step.DONE:", "if False:"),
     "unexplained units are named": (
-        "breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))",
+        "breakdown.then(Label.SUSPECTED, suspected)",
         "breakdown",
     ),
-    "the breakdown ends at the number": ("sent.then(Label.DOUBT, plan.quantity)", "sent"),
+    "the breakdown ends at the number": (".then(Label.DOUBT, quantity)", ""),
+    "SYNCED means that what is withheld is named": (
+        "if plan.step is not Step.READ:",
+        "if plan.step is Step.WRITE:",
+    ),
     "what expired says more than a reading": (
         "drift.on_expiry(perceived.dropped, perceived.belief, around) or found",
         "found or drift.on_expiry(perceived.dropped, perceived.belief, around)",
@@ -251,6 +259,36 @@ DECISION: dict[str, tuple[str, str]] = {
     "people read the number that is shown": (
         "shown, expected, cause = difference.shown, difference.expected",
         "shown, expected, cause = difference.expected, difference.shown",
+    ),
+}
+DEMAND: dict[str, tuple[str, str]] = {
+    "a line is what it names": ("return self.listing == other.listing", "return True"),
+    "the listing that a line named before is given up": (
+        "found.append(_given_up(stored, old, at))",
+        "pass",
+    ),
+    "a line that nobody removed is kept": (
+        "return self.version != stored.version and bool(self.lines)",
+        "return True",
+    ),
+    "the rest of a partial shipment is what may come back": (
+        "return max(0, held - line.fulfilled)",
+        "return held",
+    ),
+}
+NAMED: dict[str, tuple[str, str]] = {
+    "a named order that was known and is absent has vanished": (
+        "each.order not in present and each.order not in known and",
+        "each.order not in present and",
+    ),
+    "a named order is asked for again": ("each.reads < len(_WAITS)", "False"),
+    "it is asked for again after 2, 5 and 15 seconds": ("_WAITS[each.reads]", "_WAITS[0]"),
+    "an error ends with the hour": ("now - each.named_at < _KEPT", "True"),
+}
+WEBHOOKS: dict[str, tuple[str, str]] = {
+    "what a notification names reaches the run": (
+        "usable(hint.order_ids) if is_read_by_id else []",
+        "[]",
     ),
 }
 QUOTA: dict[str, tuple[str, str]] = {
@@ -272,8 +310,38 @@ QUOTA: dict[str, tuple[str, str]] = {
 SENDING: dict[str, tuple[str, str]] = {
     "sync that is not offered is not sent": ("if paused or not offered:", "if paused:"),
 }
+SETTLING: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.app.sync": {
+        "a number that is acknowledged settles what it was computed from": (
+            "link = replace(link, settled_revision=write.revision)",
+            "pass",
+        ),
+    },
+    "zaiko_core.storage.links": {
+        "a newer change hides no older one": (
+            "before), else_=links.c.settled_revision)",
+            "before), else_=before)",
+        ),
+    },
+}
+
+FACTS = [
+    (
+        "zaiko_core.storage.schema.columns",
+        "unit/test_units.py",
+        "a sum of units has 64 bits",
+        "UNITS = BigInteger()",
+        "UNITS = Integer()",
+    ),
+]
+"""Rules of facts and sums: module, tests, name, and the change."""
 
 MUTANTS = [
+    *FACTS,
+    *(
+        ("zaiko_core.domain.demand", "unit/test_order_lines.py", name, *change)
+        for name, change in DEMAND.items()
+    ),
     *(
         ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)
         for name, change in FENCE.items()
@@ -291,12 +359,25 @@ MUTANTS = [
         for name, change in DECISION.items()
     ),
     *(
+        ("zaiko_core.domain.named_orders", "unit/test_named_orders.py", name, *change)
+        for name, change in NAMED.items()
+    ),
+    *(
+        ("zaiko_core.supervision.webhooks", "sync/test_named_orders.py", name, *change)
+        for name, change in WEBHOOKS.items()
+    ),
+    *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
         for name, change in QUOTA.items()
     ),
     *(
         ("zaiko_core.domain.sending", "unit/test_sending.py", name, *change)
         for name, change in SENDING.items()
+    ),
+    *(
+        (module, "sync/test_settled.py", name, *change)
+        for module, changes in SETTLING.items()
+        for name, change in changes.items()
     ),
 ]
 
@@ -333,9 +414,11 @@ def run(tests: str, module: str, old: str, new: str) -> subprocess.CompletedProc
     options = [
         "-q",
         "-x",
-        "--noconftest",
+        *(["--noconftest"] if tests.startswith("unit/") else []),
         "-p",
         "support.mutation",
+        "-p",
+        "support.stores",
         "-p",
         "no:cacheprovider",
         "-p",

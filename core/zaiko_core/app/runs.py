@@ -27,6 +27,7 @@ def sync_now(
         mark_links_anew(uow, link[0], [link[1]])
         triggered.add(link[0])
     uow.trigger(triggered, by=Trigger.REQUEST)
+    uow.changed(ChangeKind.SHOP, triggered)
     return sorted(triggered)
 
 
@@ -126,4 +127,6 @@ def _turn(uow: UnitOfWork, found: FoundShop, result: RunResult, *, began: bool) 
     moments = [uow.links.next_due(shop.shop) if began else found.links_due_at]
     if shop.additions_due_at is not None:
         moments.append(uow.additions.next_due(shop.shop))
+    if shop.named_due_at is not None:
+        moments.append(uow.named_orders.next_due(shop.shop))
     return max(0, min([fetch, *(moment - uow.now for moment in moments if moment is not None)]))

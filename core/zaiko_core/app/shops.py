@@ -90,6 +90,7 @@ def delete(uow: UnitOfWork, shop: str) -> None:
     uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
     uow.listings.forget(shop)
     uow.additions.give_up(shop)
+    uow.named_orders.forget(shop)
     uow.shops.forget_state(shop)
     uow.changed(ChangeKind.SHOP, [shop])
 

@@ -80,6 +80,7 @@ OF_REASONS: Mapping[str, str] = {
     "ORDER_NOT_OPEN": "SYSTEM",
     "ADDITION_SETTLED": "SYSTEM",
     "SECRET_KEY_MISSING": "SYSTEM",
+    "ORDER_UNREADABLE": "SYSTEM",
 }
 """By the reason of a problem."""
 

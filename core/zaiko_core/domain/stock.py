@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LARGEST = 2_147_483_647
-"""No number of units is larger, wherever it is stored or sent."""
+"""The largest number of units that a shop is sent. Stored numbers, and those of an answer, may be
+larger: sums of orders have no bound."""
 
 
 class MovementKind(enum.StrEnum):

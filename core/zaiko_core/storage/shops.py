@@ -51,6 +51,7 @@ _OF_RUNS = {
     "checked_at",
     "credentials_expire_at",
     "additions_due_at",
+    "named_due_at",
     "status_revision",
     "due_at",
 }
@@ -203,6 +204,13 @@ class ShopRows(Scope):
             orders_complete_until=complete_until,
         )
         self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | progress)
+
+    def save_ordered(self, shop: str) -> None:
+        """Save that orders brought something new now."""
+        table = schema.shops
+        self.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(ordered_at=self.now)
+        )
 
     def sending(self, shop: str, *, offered: bool) -> Sending:
         """Return what may be done with the shop's numbers now; HELD if it does not exist.

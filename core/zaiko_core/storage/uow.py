@@ -29,6 +29,7 @@ from zaiko_core.storage.history import FeedRows, OperationRows, RequestRows, Run
 from zaiko_core.storage.ledger import LedgerRows
 from zaiko_core.storage.links import LinkRows
 from zaiko_core.storage.listings import ListingRows
+from zaiko_core.storage.named_orders import NamedOrderRows
 from zaiko_core.storage.orders import OrderRows
 from zaiko_core.storage.oversells import OversellRows
 from zaiko_core.storage.pushes import PushRows
@@ -199,6 +200,10 @@ class StorageUnitOfWork:
     @cached_property
     def webhooks(self) -> WebhookRows:
         return WebhookRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def named_orders(self) -> NamedOrderRows:
+        return NamedOrderRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
     def runs(self) -> RunRows:

@@ -1,5 +1,5 @@
 """Notifications of platforms (ADR 0014): verified by the connector, then recorded with what they
-make due."""
+make due and the orders that they name (ADR 0040)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zaiko_sdk import Capability, WebhookReply
 
 from zaiko_core.app import webhooks
 from zaiko_core.domain.errors import NotFound
+from zaiko_core.domain.named_orders import usable
 from zaiko_core.storage.database import Database
 from zaiko_core.supervision.connector_factory import ConnectorFactory
 from zaiko_core.sync.connectors import Connectors
@@ -44,8 +45,20 @@ class WebhookReceiver:
             hint = connector.parse_webhook(headers, body)
         if hint is not None:
             reread = Capability.ORDER_UPDATES not in kind.capabilities
+            is_read_by_id = Capability.READ_ORDERS in kind.capabilities
+            orders = usable(hint.order_ids) if is_read_by_id else []
             new = await self._db.write(
-                merchant, lambda uow: webhooks.receive(uow, shop, hint.delivery_id, reread=reread)
+                merchant,
+                lambda uow: webhooks.receive(
+                    uow, shop, hint.delivery_id, orders=orders, reread=reread
+                ),
             )
-            self._log.info("webhook", merchant=merchant, shop=shop, topic=hint.topic, new=new)
+            self._log.info(
+                "webhook",
+                merchant=merchant,
+                shop=shop,
+                topic=hint.topic,
+                orders=len(orders),
+                new=new,
+            )
         return kind.webhook_reply

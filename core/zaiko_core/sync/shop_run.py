@@ -15,6 +15,7 @@ from zaiko_core.domain.decision import Policy
 from zaiko_core.sync import backoff, translation
 from zaiko_core.sync.addition_sender import AdditionSender
 from zaiko_core.sync.link_pusher import LinkPusher
+from zaiko_core.sync.named_orders import NamedOrders
 from zaiko_core.sync.order_feed import OrderFeed
 from zaiko_core.sync.read_phase import read_for_additions, read_links
 from zaiko_core.sync.round import Round
@@ -61,6 +62,10 @@ class ShopRun:
         context, policy = self.context, policy_of(self.context.kind)
         links = LinkPusher(context, self.adjust)
         started = context.clock.monotonic()
+        named, is_named_news = NamedOrders(context), False
+        if named.is_due:
+            with tracing.part(self.tracer, "read named orders"):
+                is_named_news = await named.read()
         with tracing.part(self.tracer, "reread orders"):
             await orders.reread()
         this, is_audited = Round(context.run.found.at), False
@@ -72,6 +77,8 @@ class ShopRun:
                 return True
             additions, this = await self._read(policy, this, is_first=number == 1)
             this = await self._fetch(orders, this)
+            if is_named_news and number == 1:
+                this = replace(this, is_due=True)
             is_unfinished = additions is not None and await self._add(additions, this)
             # What becomes due after this look triggers the shop: another run begins when this one
             # has ended.

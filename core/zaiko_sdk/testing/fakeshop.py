@@ -16,6 +16,7 @@ from zaiko_sdk import (
     Connector,
     ConnectorSettings,
     ConnectorType,
+    CredentialsRejected,
     Finding,
     InventoryLevel,
     InventoryMode,
@@ -30,9 +31,12 @@ from zaiko_sdk import (
     OrderPage,
     OrderState,
     ShopContext,
+    WebhookHint,
     WriteOutcome,
     WriteResult,
 )
+
+_PROOF_HEADER, _DELIVERY_HEADER, _PROOF = "x-fake-proof", "x-fake-delivery", "fake"
 
 
 class FakeSettings(ConnectorSettings):
@@ -45,6 +49,7 @@ class FakeSettings(ConnectorSettings):
 class _Placed:
     order: Order
     visible_at: datetime
+    readable_at: datetime
 
 
 @dataclass(slots=True)
@@ -58,22 +63,42 @@ class FakeShop:
     keys: dict[str, Sequence[WriteResult]] = field(default_factory=dict)
     applied: list[tuple[str, int, int]] = field(default_factory=list)
     """Every write that was applied: the listing, what it showed before, and after."""
+    deleted: set[str] = field(default_factory=set)
+    notified: int = 0
+    """Notifications so far."""
     findings: Sequence[Finding] = ()
     """What a check finds."""
     ignored: dict[str, WriteOutcome] = field(default_factory=dict)
     """By listing, what the shop answers to writes that it does not carry out."""
 
-    def place(self, lines: Mapping[str, int], *, visible_after: float = 0.0) -> str:
-        """Place an order. The number falls now, and the order can be read `visible_after` seconds
-        later."""
-        name = str(len(self.orders) + 1)
+    def place(
+        self, lines: Mapping[str, int], *, visible_after: float = 0.0, readable_after: float = 0.0
+    ) -> str:
+        """Place an order. The number falls now, the search shows the order `visible_after` seconds
+        later, and it can be read by id `readable_after` seconds later."""
+        name = str(len(self.orders) + len(self.deleted) + 1)
         for listing, units in lines.items():
             self.stock[listing] -= units
         rows = [OrderLine(listing, listing, units, sku=listing) for listing, units in lines.items()]
         now = self.clock.now()
         order = Order(name, f"#{name}", OrderState.OPEN, now, rows, version=now)
-        self.orders[name] = _Placed(order, now + timedelta(seconds=visible_after))
+        self.orders[name] = _Placed(
+            order,
+            now + timedelta(seconds=visible_after),
+            now + timedelta(seconds=readable_after),
+        )
         return name
+
+    def delete(self, name: str) -> None:
+        """Delete an order without a trace. The number does not move."""
+        del self.orders[name]
+        self.deleted.add(name)
+
+    def notification(self, *orders: str) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of a notification that names these orders."""
+        self.notified += 1
+        headers = {_PROOF_HEADER: _PROOF, _DELIVERY_HEADER: str(self.notified)}
+        return headers, "\n".join(orders).encode()
 
     def cancel(self, name: str, *, restock: bool) -> None:
         """Cancel an order, with or without giving back its units that have not left."""
@@ -142,7 +167,15 @@ class FakeConnector(Connector):
             yield OrderPage(fresh[first : first + 50], now.isoformat(), now)
 
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
-        return [self._shop.orders[name].order for name in external_ids if name in self._shop.orders]
+        now = self._shop.clock.now()
+        placed = [self._shop.orders[name] for name in external_ids if name in self._shop.orders]
+        return [each.order for each in placed if each.readable_at <= now]
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        if headers.get(_PROOF_HEADER) != _PROOF:
+            raise CredentialsRejected("the notification has no proof")
+        orders = body.decode("utf-8", "replace").split("\n")
+        return WebhookHint(headers.get(_DELIVERY_HEADER, ""), "order", orders)
 
     async def list_listings(self, cursor: str | None) -> AsyncIterator[ListingPage]:
         yield ListingPage(
@@ -204,7 +237,7 @@ def fake_connector(
         version="1",
         settings=FakeSettings,
         open=open_shop,
-        capabilities=frozenset(Capability) - {Capability.WEBHOOKS},
+        capabilities=frozenset(Capability),
         inventory_mode=mode,
         limits=limits,
     )

@@ -114,7 +114,7 @@ func main() {
 	_, err := stocks.SetReserve(ctx, &zaiko.SetReserveRequest{Product: product, Reserve: 20, Etag: etag, RequestId: uuid.NewString()})
 	fmt.Printf("an old etag: %s\nwatching\n", reason(err))
 
-	told, shown, known := int32(-1), int32(-1), false
+	told, shown, known := int64(-1), int64(-1), false
 	kinds := []zaiko.WatchSyncRequest_Subject{zaiko.WatchSyncRequest_SUBJECT_LINK_STATUS}
 	all := &zaiko.WatchSyncRequest{Parent: merchant, Filter: &zaiko.WatchSyncRequest_Filter{Shops: []string{shop}, Subjects: kinds}}
 	watch(zaiko.NewSyncServiceClient(conn), all, func(delivery *zaiko.WatchSyncResponse, resumed bool) bool {

@@ -88,7 +88,7 @@ await stocks
   .catch((error) => console.log(`an old etag: ${reason(ConnectError.from(error))}`));
 
 console.log("watching");
-let told: number | undefined, shown: number | undefined, known = false;
+let told: string | undefined, shown: string | undefined, known = false;
 const filter = { shops: [shop], subjects: [WatchSyncRequest_Subject.LINK_STATUS] };
 for await (const { delivery, complete, resumed } of watch(createClient(SyncService, transport), merchant, filter)) {
   for (const { item } of delivery.case === "changes" ? delivery.value.items : []) {

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
-from zaiko.v1 import shop_pb2, shop_service_pb2
+from zaiko.v1 import shop_pb2, shop_service_pb2, sync_service_pb2
 from zaiko_core.app.records import LinkState, ShopRecord
+from zaiko_core.app.settling import UnsettledShop
 from zaiko_core.domain.expiry import SOON
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.suspicion import UNPAID_AFTER, SuspectPolicy
@@ -90,11 +91,12 @@ def status(
     links: Mapping[LinkState, int],
     *,
     differing: int,
+    synced: int,
     missing: Problem | None,
     now: int,
 ) -> shop_pb2.ShopStatus:
-    """Return the status of a shop's sync. `missing` is the problem of a connector that is not
-    loaded, or None. `now` is in µs since 1970."""
+    """Return the status of a shop's sync. `synced` is its synced revision, `missing` the problem of
+    a connector that is not loaded, or None. `now` is in µs since 1970."""
     trouble = missing or record.problem
     lag = None
     if record.orders_complete_until is not None:
@@ -116,6 +118,7 @@ def status(
         revision=max(record.revision, record.status_revision),
         shadow_difference_count=differing,
         order_read_time=timestamp(record.orders_read_at),
+        synced_revision=synced,
     )
 
 
@@ -149,6 +152,22 @@ def _credentials(record: ShopRecord, now: int) -> shop_pb2.ShopStatus.Credential
     if record.last_success_at is not None:
         return shop_pb2.ShopStatus.CREDENTIALS_STATE_VALID
     return shop_pb2.ShopStatus.CREDENTIALS_STATE_UNSPECIFIED
+
+
+def unsettled(
+    merchant: str, found: UnsettledShop, why: Problem | None
+) -> sync_service_pb2.WaitSettledResponse.UnsettledShop:
+    """Return a shop that is not settled. `why` is its problem, or that of its link."""
+    kind = sync_service_pb2.WaitSettledResponse.UnsettledShop
+    link = found.link
+    return kind(
+        shop=names.SHOP(merchant, found.shop.shop),
+        cause=kind.Cause.Value(f"CAUSE_{found.cause.value}"),
+        synced_revision=found.settled_revision,
+        link_count=found.links,
+        link=names.LINK(merchant, link.shop, link.listing) if link is not None else "",
+        problem=problem(why),
+    )
 
 
 def findings(found: Sequence[Finding]) -> list[shop_service_pb2.CheckShopResponse.Finding]:

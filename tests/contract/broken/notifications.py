@@ -19,6 +19,17 @@ class IgnoresNotifications(Delegating):
         return None
 
 
+@behaves("the_orders_that_a_hint_names_can_be_read_by_id")
+class NamesWhatCannotBeRead(Delegating):
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
+        hint = self.inner.parse_webhook(headers, body)
+        if hint is None:
+            return None
+        return WebhookHint(
+            hint.delivery_id, hint.topic, [*hint.order_ids, *(f"#{id_}" for id_ in hint.order_ids)]
+        )
+
+
 @behaves("header_names_may_be_in_any_case")
 class ComparesHeaderNames(Delegating):
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:

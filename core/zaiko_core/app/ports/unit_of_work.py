@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zaiko_core.storage.ledger import LedgerRows
     from zaiko_core.storage.links import LinkRows
     from zaiko_core.storage.listings import ListingRows
+    from zaiko_core.storage.named_orders import NamedOrderRows
     from zaiko_core.storage.orders import OrderRows
     from zaiko_core.storage.oversells import OversellRows
     from zaiko_core.storage.pushes import PushRows
@@ -71,6 +72,8 @@ class UnitOfWork(Protocol):
     def drifts(self) -> DriftRows: ...
     @property
     def webhooks(self) -> WebhookRows: ...
+    @property
+    def named_orders(self) -> NamedOrderRows: ...
     @property
     def runs(self) -> RunRows: ...
     @property

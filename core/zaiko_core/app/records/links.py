@@ -11,7 +11,7 @@ from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import Problem
-from zaiko_core.domain.push import PushOutcome, Term
+from zaiko_core.domain.push import PushOutcome, Term, total
 from zaiko_core.domain.stock import Balance
 
 
@@ -40,8 +40,15 @@ class LinkRecord:
     belief: InventoryBelief = field(default_factory=InventoryBelief)
     due_at: int | None = None
     due_revision: int = 0
+    settled_revision: int = 0
+    """While the link is not SYNCED: every change up to here is in the number that the shop
+    acknowledged. A SYNCED link has every change."""
     attempt: int = 0
     target: int | None = None
+    """What its stock allows the shop to show, before anything is withheld; None: not computed
+    yet."""
+    withheld: tuple[Term, ...] = ()
+    """What is withheld of the target, and why: SYNCED means that `sent` is confirmed."""
     confirmed: int | None = None
     last_success_at: int | None = None
     last_attempt_at: int | None = None
@@ -49,10 +56,27 @@ class LinkRecord:
     read_at: int = 0
     """When the shop's number was last read and settled; 0 = never."""
     differ_since: int | None = None
-    """In shadow: since when the shop shows another number than the target."""
+    """In shadow: since when the shop shows another number than it would be sent."""
     created_at: int = 0
     updated_at: int = 0
     revision: int = 0
+
+    @property
+    def sent(self) -> int | None:
+        """What the shop is to show now: the target less what is withheld. None: not computed
+        yet."""
+        return None if self.target is None else max(0, self.target - total(self.withheld))
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledLinks:
+    """The links of one shop that lack changes: how many they are, up to which revision all of them
+    have every change, and one of them, which has failed or is held if any is."""
+
+    shop: str
+    count: int
+    settled_revision: int
+    listing: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class ShopRecord:
     credentials_expire_at: int | None = None
     additions_due_at: int | None = None
     """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
+    named_due_at: int | None = None
+    """When an order that a notification named is to be read (ADR 0040)."""
     hold_drift: bool = False
     """Whether a number that was edited in the shop waits for a person instead of being set
     right."""

@@ -9,6 +9,7 @@ from zaiko_core.storage.schema.catalogue import merchants, products, warehouses
 from zaiko_core.storage.schema.columns import metadata
 from zaiko_core.storage.schema.history import (
     changes,
+    named_orders,
     operations,
     requests,
     runs,
@@ -41,6 +42,7 @@ __all__ = [
     "merchants",
     "metadata",
     "movements",
+    "named_orders",
     "operations",
     "order_lines",
     "orders",

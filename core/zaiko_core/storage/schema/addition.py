@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table, Text, text
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, Text, text
 
 from zaiko_core.storage.schema.columns import (
     JSON_VALUE,
+    UNITS,
     count,
     id_,
     maybe_time,
     metadata,
     string,
     time,
+    units,
 )
 
 additions = Table(
@@ -22,7 +24,7 @@ additions = Table(
         "addition"
     ),  # the receipt's movement, or r… for units that an addition overwrote and that are taken off again  # noqa: E501
     id_("product"),
-    count("units"),
+    units("units"),
     string("shop"),  # empty: no listing of the product is linked
     string("listing"),
     id_("state"),
@@ -51,13 +53,13 @@ addition_places = Table(
     time("due_at"),
     count("attempt"),
     Column("key", Text),  # null: none under way
-    Column("base", Integer),
-    Column("units", Integer),
+    Column("base", UNITS),
+    Column("units", UNITS),
     maybe_time("base_at"),
     maybe_time("base_until"),
     maybe_time("sent_at"),
     maybe_time("answered_at"),
-    Column("seen", Integer),
+    Column("seen", UNITS),
     maybe_time("seen_at"),
     maybe_time("seen_until"),
     Column("problem", JSON_VALUE),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Text
 
 metadata = MetaData(
@@ -14,6 +16,8 @@ metadata = MetaData(
 )
 
 JSON_VALUE = JSON(none_as_null=True)
+UNITS = BigInteger().with_variant(Integer, "sqlite")
+"""Units. What one caller gives is bounded, sums of it are not. An INTEGER of SQLite has 64 bits."""
 
 
 def string(name: str) -> Column[str]:
@@ -26,8 +30,13 @@ def id_(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
 
 
+def units(name: str, default: int = 0) -> Column[int]:
+    """Units, to 2⁶³ − 1."""
+    return Column(name, UNITS, nullable=False, server_default=str(default))
+
+
 def count(name: str, default: int = 0) -> Column[int]:
-    """Units or times, to 2³¹ − 1."""
+    """Times, to 2³¹ − 1."""
     return Column(name, Integer, nullable=False, server_default=str(default))
 
 
@@ -39,3 +48,8 @@ def time(name: str) -> Column[int]:
 def maybe_time(name: str) -> Column[int]:
     """µs since 1970, or none."""
     return Column(name, BigInteger)
+
+
+def terms(name: str) -> Column[Any]:
+    """[[label, units], …]"""
+    return Column(name, JSON_VALUE, nullable=False, server_default="[]")

@@ -84,14 +84,14 @@ requests = Table(
     "requests",
     metadata,
     id_("merchant"),
-    id_("principal"),
+    id_("principal"),  # who asked first
     id_("method"),
     id_("request_id"),
     Column("digest", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False),
     time("created_at"),
     time("revision"),
-    PrimaryKeyConstraint("merchant", "principal", "method", "request_id"),
+    PrimaryKeyConstraint("merchant", "request_id"),
     Index(None, "merchant", "created_at"),
 )
 
@@ -104,6 +104,18 @@ webhook_deliveries = Table(
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("merchant", "shop", "delivery"),
     Index(None, "merchant", "at"),
+)
+
+named_orders = Table(
+    "named_orders",  # orders that notifications name, until they are read by id (ADR 0040)
+    metadata,
+    id_("merchant"),
+    id_("shop"),
+    id_("order_id"),
+    time("named_at"),
+    time("due_at"),
+    count("reads"),
+    PrimaryKeyConstraint("merchant", "shop", "order_id"),
 )
 
 changes = Table(

@@ -12,19 +12,19 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from zaiko_core.storage.schema.columns import count, id_, metadata, string, time
+from zaiko_core.storage.schema.columns import id_, metadata, string, time, units
 
 stock = Table(
     "stock",
     metadata,
     id_("merchant"),
     id_("product"),
-    count("physical"),
-    count("allocated"),
-    count("ordered"),
-    count("unallocated"),
-    count("reserve"),
-    count("escrow_below"),  # in escrow while synced is at most this; 0: never (ADR 0012)
+    units("physical"),
+    units("allocated"),
+    units("ordered"),
+    units("unallocated"),
+    units("reserve"),
+    units("escrow_below"),  # in escrow while synced is at most this; 0: never (ADR 0012)
     time("updated_at"),
     time("revision"),
     PrimaryKeyConstraint("merchant", "product"),
@@ -41,8 +41,8 @@ warehouse_stock = Table(
     id_("merchant"),
     id_("product"),
     id_("warehouse"),
-    count("physical"),
-    count("allocated"),
+    units("physical"),
+    units("allocated"),
     PrimaryKeyConstraint("merchant", "product", "warehouse"),
     CheckConstraint("physical >= 0 AND allocated >= 0", name="not_negative"),
 )
@@ -55,10 +55,10 @@ movements = Table(
     id_("product"),
     string("warehouse"),
     id_("kind"),
-    count("physical"),
-    count("allocated"),
-    count("ordered"),
-    count("unallocated"),
+    units("physical"),
+    units("allocated"),
+    units("ordered"),
+    units("unallocated"),
     string("shop"),
     string("order_id"),
     id_("cause"),
@@ -78,10 +78,10 @@ demands = Table(
     string("shop"),  # empty for a warehouse's own shipment
     id_("order_id"),
     id_("product"),
-    count("wanted"),
-    count("fulfilled"),
-    count("shipped"),
-    count("alloc"),
+    units("wanted"),
+    units("fulfilled"),
+    units("shipped"),
+    units("alloc"),
     PrimaryKeyConstraint("merchant", "shop", "order_id", "product"),
     Index(None, "merchant", "product"),
 )
@@ -94,7 +94,7 @@ allocations = Table(
     id_("order_id"),
     id_("product"),
     id_("warehouse"),
-    count("alloc"),
+    units("alloc"),
     PrimaryKeyConstraint("merchant", "shop", "order_id", "product", "warehouse"),
     CheckConstraint("alloc >= 0", name="not_negative"),
 )
@@ -106,10 +106,10 @@ stock_settings = Table(
     id_("product"),
     Column("revision", BigInteger, nullable=False),
     time("at"),
-    count("reserve_before"),
-    count("reserve"),
-    count("escrow_before"),
-    count("escrow_below"),
+    units("reserve_before"),
+    units("reserve"),
+    units("escrow_before"),
+    units("escrow_below"),
     PrimaryKeyConstraint("merchant", "product", "revision"),
     Index(None, "merchant", "at"),
 )

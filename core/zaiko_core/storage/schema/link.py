@@ -9,7 +9,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Index,
-    Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -17,7 +16,17 @@ from sqlalchemy import (
     true,
 )
 
-from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, time
+from zaiko_core.storage.schema.columns import (
+    JSON_VALUE,
+    UNITS,
+    count,
+    id_,
+    maybe_time,
+    metadata,
+    terms,
+    time,
+    units,
+)
 
 links = Table(
     "links",
@@ -27,35 +36,38 @@ links = Table(
     id_("listing"),
     Column("sync_enabled", Boolean, nullable=False),
     # What we believe the shop shows (domain/fence.py).
-    Column("expected", Integer),
-    count("unexplained"),
+    Column("expected", UNITS),
+    units("unexplained"),
     time("unexplained_since"),
-    count("uncertain"),
-    count("released"),
+    units("uncertain"),
+    units("released"),
+    units("unshipped"),
     time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
-    Column("pending_quantity", Integer),
-    Column("pending_absolute", Integer),
+    Column("pending_quantity", UNITS),
+    Column("pending_absolute", UNITS),
     maybe_time("pending_at"),
-    Column("replaced", Integer),
+    Column("replaced", UNITS),
     count("ineffective"),  # writes in a row without effect (ADR 0036)
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
     # What the shop sold lately: units of the present period and of the previous one
     # (domain/escrow.py).
     time("sold_period"),
-    count("sold_now"),
-    count("sold_before"),
+    units("sold_now"),
+    units("sold_before"),
     # Work: when the link is to be handled next (null: nothing to do), and the revision of the
     # change that asked for it.
     maybe_time("due_at"),
     time("due_revision"),
+    time("settled_revision"),  # while it is not SYNCED: its shop shows what was so then (ADR 0039)
     count("attempt"),
     # Status.
     id_("state"),
-    Column("target", Integer),
-    Column("confirmed", Integer),
+    Column("target", UNITS),
+    terms("withheld"),  # target − Σ units = what the shop is to show (domain/push.py)
+    Column("confirmed", UNITS),
     maybe_time("last_success_at"),
     maybe_time("last_attempt_at"),
     Column("problem", JSON_VALUE),
@@ -88,7 +100,7 @@ link_parts = Table(
     id_("shop"),
     id_("listing"),
     id_("product"),
-    count("units", 1),
+    units("units", 1),
     PrimaryKeyConstraint("merchant", "shop", "listing", "product"),
     Index(
         "ix_link_parts_product", "merchant", "product", "shop", "listing"
@@ -104,14 +116,14 @@ pushes = Table(
     id_("listing"),
     Column("at", BigInteger, nullable=False),
     id_("key"),
-    Column("expected", Integer),  # what the shop was taken to show
-    Column("target", Integer, nullable=False),
+    Column("expected", UNITS),  # what the shop was taken to show
+    Column("target", UNITS, nullable=False),
     Column("terms", JSON_VALUE, nullable=False),  # [[label, units], …]: target − Σ units = quantity
-    Column("quantity", Integer, nullable=False),
+    Column("quantity", UNITS, nullable=False),
     id_("outcome"),
     maybe_time("settled_at"),
     Column("settled_revision", BigInteger),
-    Column("shown", Integer),  # what a reading that settled it showed
+    Column("shown", UNITS),  # what a reading that settled it showed
     time("revision"),
     PrimaryKeyConstraint("merchant", "shop", "listing", "at", "key"),
     Index(None, "merchant", "at"),
@@ -125,8 +137,8 @@ drifts = Table(
     id_("shop"),
     id_("listing"),
     id_("cause"),
-    Column("expected", Integer, nullable=False),
-    Column("shown", Integer, nullable=False),
+    Column("expected", UNITS, nullable=False),
+    Column("shown", UNITS, nullable=False),
     Column("held", Boolean, nullable=False),
     time("revision"),
     PrimaryKeyConstraint("merchant", "at", "shop", "listing"),

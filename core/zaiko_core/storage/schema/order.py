@@ -12,6 +12,7 @@ from zaiko_core.storage.schema.columns import (
     metadata,
     string,
     time,
+    units,
 )
 
 orders = Table(
@@ -34,8 +35,10 @@ orders = Table(
     maybe_time("released_at"),  # ADR 0022
     string("released_for"),
     Column("kept", Boolean, nullable=False, server_default=false()),
+    maybe_time("unreadable_at"),  # since when what is in it cannot be read (ADR 0034)
+    maybe_time("lines_missing_at"),
     count("applied"),
-    count("holds"),  # units still open by the shop's account
+    units("holds"),  # units still open by the shop's account
     Column(
         "uncounted", Boolean, nullable=False, server_default=false()
     ),  # has a line that is counted for no product
@@ -51,6 +54,14 @@ orders = Table(
         postgresql_where=text("holds > 0"),
         sqlite_where=text("holds > 0"),
     ),
+    Index(
+        "ix_orders_unreadable",
+        "merchant",
+        "shop",
+        "order_id",
+        postgresql_where=text("unreadable_at IS NOT NULL"),
+        sqlite_where=text("unreadable_at IS NOT NULL"),
+    ),
 )
 
 order_lines = Table(
@@ -63,9 +74,9 @@ order_lines = Table(
     string("listing"),
     string("sku"),
     string("title"),
-    count("ordered"),
-    count("cancelled"),
-    count("fulfilled"),
+    units("ordered"),
+    units("cancelled"),
+    units("fulfilled"),
     Column("parts", JSON_VALUE),  # null: not counted; [[product, count], …]
     PrimaryKeyConstraint("merchant", "shop", "order_id", "line"),
     Index(None, "merchant", "shop", "listing"),

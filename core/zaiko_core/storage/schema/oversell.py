@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, text
 
-from zaiko_core.storage.schema.columns import JSON_VALUE, count, id_, maybe_time, metadata, time
+from zaiko_core.storage.schema.columns import JSON_VALUE, id_, maybe_time, metadata, time, units
 
 oversells = Table(
     "oversells",  # one row per movement that sold what is not there
@@ -13,8 +13,8 @@ oversells = Table(
     Column("seq", BigInteger, nullable=False),  # of the movement
     id_("product"),
     Column("at", BigInteger, nullable=False),
-    count("units"),
-    count("short"),
+    units("units"),
+    units("short"),
     id_("cause"),
     Column("evidence", JSON_VALUE, nullable=False),
     maybe_time("cleared_at"),

@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from zaiko_core.storage.schema.columns import (
     JSON_VALUE,
+    UNITS,
     count,
     id_,
     maybe_time,
@@ -49,6 +50,7 @@ shops = Table(
     maybe_time("checked_at"),
     maybe_time("credentials_expire_at"),
     maybe_time("additions_due_at"),  # the earliest of its addition_places (ADR 0017)
+    maybe_time("named_due_at"),  # the earliest of its named_orders (ADR 0040)
     Column("hold_drift", Boolean, nullable=False, server_default=false()),
     Column("shadow", Boolean, nullable=False, server_default=false()),  # ADR 0018
     # What becomes of suspect demand, in days (ADR 0022); null: held.
@@ -117,7 +119,7 @@ listings = Table(
     string("barcode"),
     string("title"),
     string("group_id"),
-    Column("quantity", Integer),
+    Column("quantity", UNITS),
     Column("warnings", JSON_VALUE, nullable=False),
     Column("vanished", Boolean, nullable=False, server_default=false()),
     time("seen_at"),

@@ -34,6 +34,28 @@ class WebhookRules:
 
     @rule(
         Capability.WEBHOOKS,
+        Capability.READ_ORDERS,
+        why=(
+            "The host reads the named orders by id at once; one that was known and is absent "
+            "counts as vanished."
+        ),
+        fix=(
+            "Put Order.external_id into WebhookHint.order_ids, in the form that `read_orders` "
+            "takes, and nothing else."
+        ),
+    )
+    def test_the_orders_that_a_hint_names_can_be_read_by_id(self, bench: ContractBench) -> None:
+        """`read_orders` understands every id in a hint, and answers with orders of these ids."""
+        _, headers, body = _notification(bench)
+        hint = _parse(bench, headers, body)
+        assert isinstance(hint, WebhookHint), f"a good notification of an order is {hint!r}"
+        names = list(hint.order_ids)
+        read = bench.run(bench.reading_orders(bench.open(), names)) if names else ()
+        found = {order.external_id for order in read}
+        assert found == set(names), f"the hint names {names}, and read_orders found {found}"
+
+    @rule(
+        Capability.WEBHOOKS,
         why="Proxies and servers change the case of header names.",
         fix="Compare header names in lower case.",
     )

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/addition.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\x9e\x03\n\x08\x41\x64\x64ition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x0f\n\x07listing\x18\x03 \x01(\t\x12\r\n\x05units\x18\x04 \x01(\x05\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.zaiko.v1.Addition.State\x12\x10\n\x08movement\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\t \x01(\x03\x42\x02\x30\x01\x12\"\n\x07problem\x18\n \x01(\x0b\x32\x11.zaiko.v1.Problem\"|\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x0e\n\nSTATE_SENT\x10\x02\x12\x0f\n\x0bSTATE_ADDED\x10\x03\x12\x13\n\x0fSTATE_UNDECIDED\x10\x04\x12\x14\n\x10STATE_SUPERSEDED\x10\x05\"0\n\x0f\x43utOverMetadata\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"\x92\x02\n\rCutOverReport\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x16\n\x0eswitched_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x64iffering_count\x18\x03 \x01(\x05\x12\x15\n\rrefused_count\x18\x04 \x01(\x05\x12)\n\x04rows\x18\x05 \x03(\x0b\x32\x1b.zaiko.v1.CutOverReport.Row\x12\x16\n\x0erows_truncated\x18\x06 \x01(\x08\x1a\x65\n\x03Row\x12\x0c\n\x04link\x18\x01 \x01(\t\x12\x12\n\x05shown\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06target\x18\x03 \x01(\x05\x12\"\n\x07problem\x18\x04 \x01(\x0b\x32\x11.zaiko.v1.ProblemB\x08\n\x06_shownB9\n\x0c\x64\x65v.zaiko.v1B\rAdditionProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/addition.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\xa2\x03\n\x08\x41\x64\x64ition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x0f\n\x07listing\x18\x03 \x01(\t\x12\x11\n\x05units\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.zaiko.v1.Addition.State\x12\x10\n\x08movement\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\t \x01(\x03\x42\x02\x30\x01\x12\"\n\x07problem\x18\n \x01(\x0b\x32\x11.zaiko.v1.Problem\"|\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x0e\n\nSTATE_SENT\x10\x02\x12\x0f\n\x0bSTATE_ADDED\x10\x03\x12\x13\n\x0fSTATE_UNDECIDED\x10\x04\x12\x14\n\x10STATE_SUPERSEDED\x10\x05\"0\n\x0f\x43utOverMetadata\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"\x9a\x02\n\rCutOverReport\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x16\n\x0eswitched_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x64iffering_count\x18\x03 \x01(\x05\x12\x15\n\rrefused_count\x18\x04 \x01(\x05\x12)\n\x04rows\x18\x05 \x03(\x0b\x32\x1b.zaiko.v1.CutOverReport.Row\x12\x16\n\x0erows_truncated\x18\x06 \x01(\x08\x1am\n\x03Row\x12\x0c\n\x04link\x18\x01 \x01(\t\x12\x16\n\x05shown\x18\x02 \x01(\x03\x42\x02\x30\x01H\x00\x88\x01\x01\x12\x12\n\x06target\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\"\n\x07problem\x18\x04 \x01(\x0b\x32\x11.zaiko.v1.ProblemB\x08\n\x06_shownB9\n\x0c\x64\x65v.zaiko.v1B\rAdditionProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,22 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.addition_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\rAdditionProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_ADDITION'].fields_by_name['units']._loaded_options = None
+  _globals['_ADDITION'].fields_by_name['units']._serialized_options = b'0\001'
   _globals['_ADDITION'].fields_by_name['revision']._loaded_options = None
   _globals['_ADDITION'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_CUTOVERREPORT_ROW'].fields_by_name['shown']._loaded_options = None
+  _globals['_CUTOVERREPORT_ROW'].fields_by_name['shown']._serialized_options = b'0\001'
+  _globals['_CUTOVERREPORT_ROW'].fields_by_name['target']._loaded_options = None
+  _globals['_CUTOVERREPORT_ROW'].fields_by_name['target']._serialized_options = b'0\001'
   _globals['_ADDITION']._serialized_start=93
-  _globals['_ADDITION']._serialized_end=507
-  _globals['_ADDITION_STATE']._serialized_start=383
-  _globals['_ADDITION_STATE']._serialized_end=507
-  _globals['_CUTOVERMETADATA']._serialized_start=509
-  _globals['_CUTOVERMETADATA']._serialized_end=557
-  _globals['_CUTOVERREPORT']._serialized_start=560
-  _globals['_CUTOVERREPORT']._serialized_end=834
-  _globals['_CUTOVERREPORT_ROW']._serialized_start=733
-  _globals['_CUTOVERREPORT_ROW']._serialized_end=834
+  _globals['_ADDITION']._serialized_end=511
+  _globals['_ADDITION_STATE']._serialized_start=387
+  _globals['_ADDITION_STATE']._serialized_end=511
+  _globals['_CUTOVERMETADATA']._serialized_start=513
+  _globals['_CUTOVERMETADATA']._serialized_end=561
+  _globals['_CUTOVERREPORT']._serialized_start=564
+  _globals['_CUTOVERREPORT']._serialized_end=846
+  _globals['_CUTOVERREPORT_ROW']._serialized_start=737
+  _globals['_CUTOVERREPORT_ROW']._serialized_end=846
 # @@protoc_insertion_point(module_scope)

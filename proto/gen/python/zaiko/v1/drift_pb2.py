@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/drift.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x02\n\x05\x44rift\x12\x0c\n\x04link\x18\x01 \x01(\t\x12$\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\x15.zaiko.v1.Drift.Cause\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x05\x12\r\n\x05shown\x18\x04 \x01(\x05\x12\x0c\n\x04held\x18\x05 \x01(\x08\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x07 \x01(\x03\x42\x02\x30\x01\"\xaf\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41USE_EDITED_IN_SHOP\x10\x01\x12\x13\n\x0f\x43\x41USE_PUSH_LOST\x10\x02\x12\x15\n\x11\x43\x41USE_NOT_APPLIED\x10\x03\x12\x1c\n\x18\x43\x41USE_ORDER_NOT_INGESTED\x10\x04\x12\x15\n\x11\x43\x41USE_BUNDLE_PART\x10\x05\x12\x14\n\x10\x43\x41USE_WRONG_LINK\x10\x06\x42\x36\n\x0c\x64\x65v.zaiko.v1B\nDriftProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/drift.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x02\n\x05\x44rift\x12\x0c\n\x04link\x18\x01 \x01(\t\x12$\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\x15.zaiko.v1.Drift.Cause\x12\x14\n\x08\x65xpected\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x11\n\x05shown\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04held\x18\x05 \x01(\x08\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x07 \x01(\x03\x42\x02\x30\x01\"\xaf\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41USE_EDITED_IN_SHOP\x10\x01\x12\x13\n\x0f\x43\x41USE_PUSH_LOST\x10\x02\x12\x15\n\x11\x43\x41USE_NOT_APPLIED\x10\x03\x12\x1c\n\x18\x43\x41USE_ORDER_NOT_INGESTED\x10\x04\x12\x15\n\x11\x43\x41USE_BUNDLE_PART\x10\x05\x12\x14\n\x10\x43\x41USE_WRONG_LINK\x10\x06\x42\x36\n\x0c\x64\x65v.zaiko.v1B\nDriftProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.drift_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\nDriftProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_DRIFT'].fields_by_name['expected']._loaded_options = None
+  _globals['_DRIFT'].fields_by_name['expected']._serialized_options = b'0\001'
+  _globals['_DRIFT'].fields_by_name['shown']._loaded_options = None
+  _globals['_DRIFT'].fields_by_name['shown']._serialized_options = b'0\001'
   _globals['_DRIFT'].fields_by_name['revision']._loaded_options = None
   _globals['_DRIFT'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_DRIFT']._serialized_start=68
-  _globals['_DRIFT']._serialized_end=416
-  _globals['_DRIFT_CAUSE']._serialized_start=241
-  _globals['_DRIFT_CAUSE']._serialized_end=416
+  _globals['_DRIFT']._serialized_end=424
+  _globals['_DRIFT_CAUSE']._serialized_start=249
+  _globals['_DRIFT_CAUSE']._serialized_end=424
 # @@protoc_insertion_point(module_scope)

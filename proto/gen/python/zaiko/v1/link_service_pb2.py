@@ -28,7 +28,7 @@ from zaiko.v1 import operation_pb2 as zaiko_dot_v1_dot_operation__pb2
 from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/link_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x13zaiko/v1/link.proto\x1a\x18zaiko/v1/operation.proto\x1a\x16zaiko/v1/options.proto\"s\n\x11\x43reateLinkRequest\x12\x1c\n\x06parent\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12$\n\x04link\x18\x02 \x01(\x0b\x32\x0e.zaiko.v1.LinkB\x06\x8a\xb5\x18\x02\x10\x01\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"\x88\x01\n\x12\x43reateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x15\n\rcounted_units\x18\x03 \x01(\x05\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"\xeb\x01\n\x17\x42\x61tchCreateLinksRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x93\x01\n\x08requests\x18\x02 \x03(\x0b\x32\x1b.zaiko.v1.CreateLinkRequestBd\x8a\xb5\x18`\x88\x01\x01\x90\x01\xe8\x07\x98\x01\x01\xaa\x01\x0clink.listing\xfa\x01\x13\n\x06parent\x12\t\xe2\x01\x06parent\xfa\x01.\n\nrequest_id\x12 \xc8\x01\x01\xda\x01\x1athe id of the batch counts\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"\x8f\x01\n\x18\x42\x61tchCreateLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x15\n\rcounted_units\x18\x03 \x01(\x05\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"\x86\x01\n\x11UpdateLinkRequest\x12$\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.LinkB\x06\x8a\xb5\x18\x02\x10\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12UpdateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"y\n\x11\x44\x65leteLinkRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04link\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x16\n\x0erelease_orders\x18\x03 \x01(\x08\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"l\n\x12\x44\x65leteLinkResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x16\n\x0ereleased_units\x18\x02 \x01(\x05\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x97\x01\n\x17\x42\x61tchDeleteLinksRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12(\n\x05names\x18\x02 \x03(\tB\x19\x8a\xb5\x18\x15\x10\x01\x1a\x04link\x88\x01\x01\x90\x01\xe8\x07\x98\x01\x01\xa0\x01\x01\x12\x16\n\x0erelease_orders\x18\x03 \x01(\x08\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"r\n\x18\x42\x61tchDeleteLinksResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x16\n\x0ereleased_units\x18\x02 \x01(\x05\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\",\n\x0eGetLinkRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04link\"E\n\x0fGetLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xa9\x02\n\x10ListLinksRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x31\n\x06\x66ilter\x18\x04 \x01(\x0b\x32!.zaiko.v1.ListLinksRequest.Filter\x1a\x89\x01\n\x06\x46ilter\x12\x1e\n\x07product\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x1a\x07product\x12\x19\n\x0csync_enabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x33\n\x06states\x18\x03 \x03(\x0e\x32\x1a.zaiko.v1.LinkStatus.StateB\x07\x8a\xb5\x18\x03\x90\x01\x32\x42\x0f\n\r_sync_enabled\"a\n\x11ListLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x88\x01\n\x0f\x42ulkLinkRequest\x12\x1c\n\x06parent\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x15\n\rmatch_barcode\x18\x02 \x01(\x08\x12\x13\n\x0b\x65nable_sync\x18\x03 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x1a\n\nrequest_id\x18\x05 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"P\n\x10\x42ulkLinkResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xa5\x06\n\x0bLinkService\x12_\n\nCreateLink\x12\x1b.zaiko.v1.CreateLinkRequest\x1a\x1c.zaiko.v1.CreateLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12q\n\x10\x42\x61tchCreateLinks\x12!.zaiko.v1.BatchCreateLinksRequest\x1a\".zaiko.v1.BatchCreateLinksResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\x1e\x12_\n\nUpdateLink\x12\x1b.zaiko.v1.UpdateLinkRequest\x1a\x1c.zaiko.v1.UpdateLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12_\n\nDeleteLink\x12\x1b.zaiko.v1.DeleteLinkRequest\x1a\x1c.zaiko.v1.DeleteLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12q\n\x10\x42\x61tchDeleteLinks\x12!.zaiko.v1.BatchDeleteLinksRequest\x1a\".zaiko.v1.BatchDeleteLinksResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\x1e\x12U\n\x07GetLink\x12\x18.zaiko.v1.GetLinkRequest\x1a\x19.zaiko.v1.GetLinkResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nlinks.read\x10\x05\x12[\n\tListLinks\x12\x1a.zaiko.v1.ListLinksRequest\x1a\x1b.zaiko.v1.ListLinksResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nlinks.read\x10\x05\x12Y\n\x08\x42ulkLink\x12\x19.zaiko.v1.BulkLinkRequest\x1a\x1a.zaiko.v1.BulkLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\nB<\n\x0c\x64\x65v.zaiko.v1B\x10LinkServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/link_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x13zaiko/v1/link.proto\x1a\x18zaiko/v1/operation.proto\x1a\x16zaiko/v1/options.proto\"s\n\x11\x43reateLinkRequest\x12\x1c\n\x06parent\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12$\n\x04link\x18\x02 \x01(\x0b\x32\x0e.zaiko.v1.LinkB\x06\x8a\xb5\x18\x02\x10\x01\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"\x8c\x01\n\x12\x43reateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x19\n\rcounted_units\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"\xeb\x01\n\x17\x42\x61tchCreateLinksRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x93\x01\n\x08requests\x18\x02 \x03(\x0b\x32\x1b.zaiko.v1.CreateLinkRequestBd\x8a\xb5\x18`\x88\x01\x01\x90\x01\xe8\x07\x98\x01\x01\xaa\x01\x0clink.listing\xfa\x01\x13\n\x06parent\x12\t\xe2\x01\x06parent\xfa\x01.\n\nrequest_id\x12 \xc8\x01\x01\xda\x01\x1athe id of the batch counts\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"\x93\x01\n\x18\x42\x61tchCreateLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\'\n\x07\x63ounted\x18\x02 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x19\n\rcounted_units\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08revision\x18\x04 \x01(\x03\x42\x02\x30\x01\"\x86\x01\n\x11UpdateLinkRequest\x12$\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.LinkB\x06\x8a\xb5\x18\x02\x10\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12UpdateLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"y\n\x11\x44\x65leteLinkRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04link\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x16\n\x0erelease_orders\x18\x03 \x01(\x08\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"p\n\x12\x44\x65leteLinkResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x1a\n\x0ereleased_units\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x97\x01\n\x17\x42\x61tchDeleteLinksRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12(\n\x05names\x18\x02 \x03(\tB\x19\x8a\xb5\x18\x15\x10\x01\x1a\x04link\x88\x01\x01\x90\x01\xe8\x07\x98\x01\x01\xa0\x01\x01\x12\x16\n\x0erelease_orders\x18\x03 \x01(\x08\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"v\n\x18\x42\x61tchDeleteLinksResponse\x12(\n\x08released\x18\x01 \x03(\x0b\x32\x16.zaiko.v1.CountedUnits\x12\x1a\n\x0ereleased_units\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\",\n\x0eGetLinkRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04link\"E\n\x0fGetLinkResponse\x12\x1c\n\x04link\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Link\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xa9\x02\n\x10ListLinksRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x31\n\x06\x66ilter\x18\x04 \x01(\x0b\x32!.zaiko.v1.ListLinksRequest.Filter\x1a\x89\x01\n\x06\x46ilter\x12\x1e\n\x07product\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x1a\x07product\x12\x19\n\x0csync_enabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x33\n\x06states\x18\x03 \x03(\x0e\x32\x1a.zaiko.v1.LinkStatus.StateB\x07\x8a\xb5\x18\x03\x90\x01\x32\x42\x0f\n\r_sync_enabled\"a\n\x11ListLinksResponse\x12\x1d\n\x05links\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Link\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"\x88\x01\n\x0f\x42ulkLinkRequest\x12\x1c\n\x06parent\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x15\n\rmatch_barcode\x18\x02 \x01(\x08\x12\x13\n\x0b\x65nable_sync\x18\x03 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x1a\n\nrequest_id\x18\x05 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"P\n\x10\x42ulkLinkResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x32\xa5\x06\n\x0bLinkService\x12_\n\nCreateLink\x12\x1b.zaiko.v1.CreateLinkRequest\x1a\x1c.zaiko.v1.CreateLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12q\n\x10\x42\x61tchCreateLinks\x12!.zaiko.v1.BatchCreateLinksRequest\x1a\".zaiko.v1.BatchCreateLinksResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\x1e\x12_\n\nUpdateLink\x12\x1b.zaiko.v1.UpdateLinkRequest\x1a\x1c.zaiko.v1.UpdateLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12_\n\nDeleteLink\x12\x1b.zaiko.v1.DeleteLinkRequest\x1a\x1c.zaiko.v1.DeleteLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\n\x12q\n\x10\x42\x61tchDeleteLinks\x12!.zaiko.v1.BatchDeleteLinksRequest\x1a\".zaiko.v1.BatchDeleteLinksResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\x1e\x12U\n\x07GetLink\x12\x18.zaiko.v1.GetLinkRequest\x1a\x19.zaiko.v1.GetLinkResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nlinks.read\x10\x05\x12[\n\tListLinks\x12\x1a.zaiko.v1.ListLinksRequest\x1a\x1b.zaiko.v1.ListLinksResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nlinks.read\x10\x05\x12Y\n\x08\x42ulkLink\x12\x19.zaiko.v1.BulkLinkRequest\x1a\x1a.zaiko.v1.BulkLinkResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0blinks.write\x10\nB<\n\x0c\x64\x65v.zaiko.v1B\x10LinkServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATELINKREQUEST'].fields_by_name['link']._serialized_options = b'\212\265\030\002\020\001'
   _globals['_CREATELINKREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATELINKREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
+  _globals['_CREATELINKRESPONSE'].fields_by_name['counted_units']._loaded_options = None
+  _globals['_CREATELINKRESPONSE'].fields_by_name['counted_units']._serialized_options = b'0\001'
   _globals['_CREATELINKRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_CREATELINKRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_BATCHCREATELINKSREQUEST'].fields_by_name['parent']._loaded_options = None
@@ -50,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHCREATELINKSREQUEST'].fields_by_name['requests']._serialized_options = b'\212\265\030`\210\001\001\220\001\350\007\230\001\001\252\001\014link.listing\372\001\023\n\006parent\022\t\342\001\006parent\372\001.\n\nrequest_id\022 \310\001\001\332\001\032the id of the batch counts'
   _globals['_BATCHCREATELINKSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_BATCHCREATELINKSREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
+  _globals['_BATCHCREATELINKSRESPONSE'].fields_by_name['counted_units']._loaded_options = None
+  _globals['_BATCHCREATELINKSRESPONSE'].fields_by_name['counted_units']._serialized_options = b'0\001'
   _globals['_BATCHCREATELINKSRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_BATCHCREATELINKSRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_UPDATELINKREQUEST'].fields_by_name['link']._loaded_options = None
@@ -64,6 +68,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETELINKREQUEST'].fields_by_name['etag']._serialized_options = b'\212\265\030\0028d'
   _globals['_DELETELINKREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DELETELINKREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
+  _globals['_DELETELINKRESPONSE'].fields_by_name['released_units']._loaded_options = None
+  _globals['_DELETELINKRESPONSE'].fields_by_name['released_units']._serialized_options = b'0\001'
   _globals['_DELETELINKRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_DELETELINKRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_BATCHDELETELINKSREQUEST'].fields_by_name['parent']._loaded_options = None
@@ -72,6 +78,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHDELETELINKSREQUEST'].fields_by_name['names']._serialized_options = b'\212\265\030\025\020\001\032\004link\210\001\001\220\001\350\007\230\001\001\240\001\001'
   _globals['_BATCHDELETELINKSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_BATCHDELETELINKSREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
+  _globals['_BATCHDELETELINKSRESPONSE'].fields_by_name['released_units']._loaded_options = None
+  _globals['_BATCHDELETELINKSRESPONSE'].fields_by_name['released_units']._serialized_options = b'0\001'
   _globals['_BATCHDELETELINKSRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_BATCHDELETELINKSRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_GETLINKREQUEST'].fields_by_name['name']._loaded_options = None
@@ -115,37 +123,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATELINKREQUEST']._serialized_start=146
   _globals['_CREATELINKREQUEST']._serialized_end=261
   _globals['_CREATELINKRESPONSE']._serialized_start=264
-  _globals['_CREATELINKRESPONSE']._serialized_end=400
-  _globals['_BATCHCREATELINKSREQUEST']._serialized_start=403
-  _globals['_BATCHCREATELINKSREQUEST']._serialized_end=638
-  _globals['_BATCHCREATELINKSRESPONSE']._serialized_start=641
-  _globals['_BATCHCREATELINKSRESPONSE']._serialized_end=784
-  _globals['_UPDATELINKREQUEST']._serialized_start=787
-  _globals['_UPDATELINKREQUEST']._serialized_end=921
-  _globals['_UPDATELINKRESPONSE']._serialized_start=923
-  _globals['_UPDATELINKRESPONSE']._serialized_end=995
-  _globals['_DELETELINKREQUEST']._serialized_start=997
-  _globals['_DELETELINKREQUEST']._serialized_end=1118
-  _globals['_DELETELINKRESPONSE']._serialized_start=1120
-  _globals['_DELETELINKRESPONSE']._serialized_end=1228
-  _globals['_BATCHDELETELINKSREQUEST']._serialized_start=1231
-  _globals['_BATCHDELETELINKSREQUEST']._serialized_end=1382
-  _globals['_BATCHDELETELINKSRESPONSE']._serialized_start=1384
-  _globals['_BATCHDELETELINKSRESPONSE']._serialized_end=1498
-  _globals['_GETLINKREQUEST']._serialized_start=1500
-  _globals['_GETLINKREQUEST']._serialized_end=1544
-  _globals['_GETLINKRESPONSE']._serialized_start=1546
-  _globals['_GETLINKRESPONSE']._serialized_end=1615
-  _globals['_LISTLINKSREQUEST']._serialized_start=1618
-  _globals['_LISTLINKSREQUEST']._serialized_end=1915
-  _globals['_LISTLINKSREQUEST_FILTER']._serialized_start=1778
-  _globals['_LISTLINKSREQUEST_FILTER']._serialized_end=1915
-  _globals['_LISTLINKSRESPONSE']._serialized_start=1917
-  _globals['_LISTLINKSRESPONSE']._serialized_end=2014
-  _globals['_BULKLINKREQUEST']._serialized_start=2017
-  _globals['_BULKLINKREQUEST']._serialized_end=2153
-  _globals['_BULKLINKRESPONSE']._serialized_start=2155
-  _globals['_BULKLINKRESPONSE']._serialized_end=2235
-  _globals['_LINKSERVICE']._serialized_start=2238
-  _globals['_LINKSERVICE']._serialized_end=3043
+  _globals['_CREATELINKRESPONSE']._serialized_end=404
+  _globals['_BATCHCREATELINKSREQUEST']._serialized_start=407
+  _globals['_BATCHCREATELINKSREQUEST']._serialized_end=642
+  _globals['_BATCHCREATELINKSRESPONSE']._serialized_start=645
+  _globals['_BATCHCREATELINKSRESPONSE']._serialized_end=792
+  _globals['_UPDATELINKREQUEST']._serialized_start=795
+  _globals['_UPDATELINKREQUEST']._serialized_end=929
+  _globals['_UPDATELINKRESPONSE']._serialized_start=931
+  _globals['_UPDATELINKRESPONSE']._serialized_end=1003
+  _globals['_DELETELINKREQUEST']._serialized_start=1005
+  _globals['_DELETELINKREQUEST']._serialized_end=1126
+  _globals['_DELETELINKRESPONSE']._serialized_start=1128
+  _globals['_DELETELINKRESPONSE']._serialized_end=1240
+  _globals['_BATCHDELETELINKSREQUEST']._serialized_start=1243
+  _globals['_BATCHDELETELINKSREQUEST']._serialized_end=1394
+  _globals['_BATCHDELETELINKSRESPONSE']._serialized_start=1396
+  _globals['_BATCHDELETELINKSRESPONSE']._serialized_end=1514
+  _globals['_GETLINKREQUEST']._serialized_start=1516
+  _globals['_GETLINKREQUEST']._serialized_end=1560
+  _globals['_GETLINKRESPONSE']._serialized_start=1562
+  _globals['_GETLINKRESPONSE']._serialized_end=1631
+  _globals['_LISTLINKSREQUEST']._serialized_start=1634
+  _globals['_LISTLINKSREQUEST']._serialized_end=1931
+  _globals['_LISTLINKSREQUEST_FILTER']._serialized_start=1794
+  _globals['_LISTLINKSREQUEST_FILTER']._serialized_end=1931
+  _globals['_LISTLINKSRESPONSE']._serialized_start=1933
+  _globals['_LISTLINKSRESPONSE']._serialized_end=2030
+  _globals['_BULKLINKREQUEST']._serialized_start=2033
+  _globals['_BULKLINKREQUEST']._serialized_end=2169
+  _globals['_BULKLINKRESPONSE']._serialized_start=2171
+  _globals['_BULKLINKRESPONSE']._serialized_end=2251
+  _globals['_LINKSERVICE']._serialized_start=2254
+  _globals['_LINKSERVICE']._serialized_end=3059
 # @@protoc_insertion_point(module_scope)

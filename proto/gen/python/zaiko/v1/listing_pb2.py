@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16zaiko/v1/listing.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\xa4\x05\n\x07Listing\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\x1b\n\x13\x65xternal_product_id\x18\x03 \x01(\t\x12\x0b\n\x03sku\x18\x04 \x01(\t\x12\x0f\n\x07\x62\x61rcode\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12\x0c\n\x04link\x18\x07 \x01(\t\x12+\n\x08warnings\x18\x08 \x03(\x0e\x32\x19.zaiko.v1.Listing.Warning\x12\x10\n\x08vanished\x18\t \x01(\x08\x12\x15\n\x08quantity\x18\n \x01(\x05H\x00\x88\x01\x01\x12-\n\tread_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x0csync_refusal\x18\x0c \x01(\x0e\x32\x15.zaiko.v1.ErrorReason\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0f \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x10 \x01(\t\"\xd8\x01\n\x07Warning\x12\x17\n\x13WARNING_UNSPECIFIED\x10\x00\x12\x15\n\x11WARNING_UNTRACKED\x10\x01\x12\x1c\n\x18WARNING_SELLS_BELOW_ZERO\x10\x02\x12\x14\n\x10WARNING_OFF_SALE\x10\x03\x12\x17\n\x13WARNING_NOT_STOCKED\x10\x04\x12\x19\n\x15WARNING_DUPLICATE_SKU\x10\x05\x12\x1e\n\x1aWARNING_RESTOCKS_ON_CANCEL\x10\x06\x12\x15\n\x11WARNING_READ_ONLY\x10\x07\x42\x0b\n\t_quantityB8\n\x0c\x64\x65v.zaiko.v1B\x0cListingProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16zaiko/v1/listing.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14zaiko/v1/error.proto\"\xa8\x05\n\x07Listing\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\x1b\n\x13\x65xternal_product_id\x18\x03 \x01(\t\x12\x0b\n\x03sku\x18\x04 \x01(\t\x12\x0f\n\x07\x62\x61rcode\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12\x0c\n\x04link\x18\x07 \x01(\t\x12+\n\x08warnings\x18\x08 \x03(\x0e\x32\x19.zaiko.v1.Listing.Warning\x12\x10\n\x08vanished\x18\t \x01(\x08\x12\x19\n\x08quantity\x18\n \x01(\x03\x42\x02\x30\x01H\x00\x88\x01\x01\x12-\n\tread_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x0csync_refusal\x18\x0c \x01(\x0e\x32\x15.zaiko.v1.ErrorReason\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0f \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x10 \x01(\t\"\xd8\x01\n\x07Warning\x12\x17\n\x13WARNING_UNSPECIFIED\x10\x00\x12\x15\n\x11WARNING_UNTRACKED\x10\x01\x12\x1c\n\x18WARNING_SELLS_BELOW_ZERO\x10\x02\x12\x14\n\x10WARNING_OFF_SALE\x10\x03\x12\x17\n\x13WARNING_NOT_STOCKED\x10\x04\x12\x19\n\x15WARNING_DUPLICATE_SKU\x10\x05\x12\x1e\n\x1aWARNING_RESTOCKS_ON_CANCEL\x10\x06\x12\x15\n\x11WARNING_READ_ONLY\x10\x07\x42\x0b\n\t_quantityB8\n\x0c\x64\x65v.zaiko.v1B\x0cListingProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.listing_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\014ListingProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_LISTING'].fields_by_name['quantity']._loaded_options = None
+  _globals['_LISTING'].fields_by_name['quantity']._serialized_options = b'0\001'
   _globals['_LISTING'].fields_by_name['revision']._loaded_options = None
   _globals['_LISTING'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_LISTING']._serialized_start=92
-  _globals['_LISTING']._serialized_end=768
-  _globals['_LISTING_WARNING']._serialized_start=539
-  _globals['_LISTING_WARNING']._serialized_end=755
+  _globals['_LISTING']._serialized_end=772
+  _globals['_LISTING_WARNING']._serialized_start=543
+  _globals['_LISTING_WARNING']._serialized_end=759
 # @@protoc_insertion_point(module_scope)

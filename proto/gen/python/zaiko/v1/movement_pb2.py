@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/movement.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\"\xc2\x01\n\x06\x44\x65mand\x12\x30\n\x05order\x18\x01 \x01(\x0b\x32\x1f.zaiko.v1.Demand.OrderReferenceH\x00\x12\x1d\n\x08shipment\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01H\x00\x1aR\n\x0eOrderReference\x12\x1a\n\x04shop\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12$\n\x11\x65xternal_order_id\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01\x42\x13\n\treference\x12\x06\x8a\xb5\x18\x02\x08\x01\"\xd7\x05\n\x08Movement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x11\n\twarehouse\x18\x03 \x01(\t\x12%\n\x04kind\x18\x04 \x01(\x0e\x32\x17.zaiko.v1.Movement.Kind\x12\x16\n\x0ephysical_delta\x18\x05 \x01(\x05\x12\x17\n\x0f\x61llocated_delta\x18\x06 \x01(\x05\x12\x15\n\rordered_delta\x18\x07 \x01(\x05\x12\x19\n\x11unallocated_delta\x18\x08 \x01(\x05\x12 \n\x06\x64\x65mand\x18\t \x01(\x0b\x32\x10.zaiko.v1.Demand\x12\x11\n\tcause_key\x18\n \x01(\t\x12\x0c\n\x04note\x18\x0b \x01(\t\x12.\n\noccur_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecord_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0e \x01(\x03\x42\x02\x30\x01\"\xd4\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_RECEIVE\x10\x01\x12\x0f\n\x0bKIND_ADJUST\x10\x02\x12\x11\n\rKIND_ALLOCATE\x10\x03\x12\x13\n\x0fKIND_DEALLOCATE\x10\x04\x12\r\n\tKIND_SHIP\x10\x05\x12\x15\n\x11KIND_ORDER_PLACED\x10\x06\x12\x15\n\x11KIND_ORDER_EDITED\x10\x07\x12\x18\n\x14KIND_ORDER_CANCELLED\x10\x08\x12\x17\n\x13KIND_ORDER_RELEASED\x10\t\x12\x16\n\x12KIND_ORDER_DELETED\x10\n\x12\x15\n\x11KIND_ORDER_LINKED\x10\x0b\x12\x17\n\x13KIND_ORDER_UNLINKED\x10\x0c\x12\x1a\n\x16KIND_ORDER_WRITTEN_OFF\x10\r\x12\x17\n\x13KIND_ORDER_RESTORED\x10\x0e\x42\x39\n\x0c\x64\x65v.zaiko.v1B\rMovementProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17zaiko/v1/movement.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\"\xc2\x01\n\x06\x44\x65mand\x12\x30\n\x05order\x18\x01 \x01(\x0b\x32\x1f.zaiko.v1.Demand.OrderReferenceH\x00\x12\x1d\n\x08shipment\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01H\x00\x1aR\n\x0eOrderReference\x12\x1a\n\x04shop\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12$\n\x11\x65xternal_order_id\x18\x02 \x01(\tB\t\x8a\xb5\x18\x05\x10\x01\x38\xc8\x01\x42\x13\n\treference\x12\x06\x8a\xb5\x18\x02\x08\x01\"\xe7\x05\n\x08Movement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x11\n\twarehouse\x18\x03 \x01(\t\x12%\n\x04kind\x18\x04 \x01(\x0e\x32\x17.zaiko.v1.Movement.Kind\x12\x1a\n\x0ephysical_delta\x18\x05 \x01(\x03\x42\x02\x30\x01\x12\x1b\n\x0f\x61llocated_delta\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x19\n\rordered_delta\x18\x07 \x01(\x03\x42\x02\x30\x01\x12\x1d\n\x11unallocated_delta\x18\x08 \x01(\x03\x42\x02\x30\x01\x12 \n\x06\x64\x65mand\x18\t \x01(\x0b\x32\x10.zaiko.v1.Demand\x12\x11\n\tcause_key\x18\n \x01(\t\x12\x0c\n\x04note\x18\x0b \x01(\t\x12.\n\noccur_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecord_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0e \x01(\x03\x42\x02\x30\x01\"\xd4\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_RECEIVE\x10\x01\x12\x0f\n\x0bKIND_ADJUST\x10\x02\x12\x11\n\rKIND_ALLOCATE\x10\x03\x12\x13\n\x0fKIND_DEALLOCATE\x10\x04\x12\r\n\tKIND_SHIP\x10\x05\x12\x15\n\x11KIND_ORDER_PLACED\x10\x06\x12\x15\n\x11KIND_ORDER_EDITED\x10\x07\x12\x18\n\x14KIND_ORDER_CANCELLED\x10\x08\x12\x17\n\x13KIND_ORDER_RELEASED\x10\t\x12\x16\n\x12KIND_ORDER_DELETED\x10\n\x12\x15\n\x11KIND_ORDER_LINKED\x10\x0b\x12\x17\n\x13KIND_ORDER_UNLINKED\x10\x0c\x12\x1a\n\x16KIND_ORDER_WRITTEN_OFF\x10\r\x12\x17\n\x13KIND_ORDER_RESTORED\x10\x0e\x42\x39\n\x0c\x64\x65v.zaiko.v1B\rMovementProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEMAND'].oneofs_by_name['reference']._serialized_options = b'\212\265\030\002\010\001'
   _globals['_DEMAND'].fields_by_name['shipment']._loaded_options = None
   _globals['_DEMAND'].fields_by_name['shipment']._serialized_options = b'\212\265\030\005\020\0018\310\001'
+  _globals['_MOVEMENT'].fields_by_name['physical_delta']._loaded_options = None
+  _globals['_MOVEMENT'].fields_by_name['physical_delta']._serialized_options = b'0\001'
+  _globals['_MOVEMENT'].fields_by_name['allocated_delta']._loaded_options = None
+  _globals['_MOVEMENT'].fields_by_name['allocated_delta']._serialized_options = b'0\001'
+  _globals['_MOVEMENT'].fields_by_name['ordered_delta']._loaded_options = None
+  _globals['_MOVEMENT'].fields_by_name['ordered_delta']._serialized_options = b'0\001'
+  _globals['_MOVEMENT'].fields_by_name['unallocated_delta']._loaded_options = None
+  _globals['_MOVEMENT'].fields_by_name['unallocated_delta']._serialized_options = b'0\001'
   _globals['_MOVEMENT'].fields_by_name['revision']._loaded_options = None
   _globals['_MOVEMENT'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_DEMAND']._serialized_start=95
@@ -49,7 +57,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEMAND_ORDERREFERENCE']._serialized_start=186
   _globals['_DEMAND_ORDERREFERENCE']._serialized_end=268
   _globals['_MOVEMENT']._serialized_start=292
-  _globals['_MOVEMENT']._serialized_end=1019
-  _globals['_MOVEMENT_KIND']._serialized_start=679
-  _globals['_MOVEMENT_KIND']._serialized_end=1019
+  _globals['_MOVEMENT']._serialized_end=1035
+  _globals['_MOVEMENT_KIND']._serialized_start=695
+  _globals['_MOVEMENT_KIND']._serialized_end=1035
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/stock.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x03\n\x05Stock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x10\n\x08physical\x18\x03 \x01(\x05\x12\x11\n\tallocated\x18\x04 \x01(\x05\x12\x13\n\x0b\x64\x65liverable\x18\x05 \x01(\x05\x12\x0f\n\x07ordered\x18\x06 \x01(\x05\x12\x13\n\x0bunallocated\x18\x07 \x01(\x05\x12\x0c\n\x04\x66ree\x18\x08 \x01(\x05\x12\x10\n\x08oversold\x18\t \x01(\x05\x12\x0f\n\x07reserve\x18\n \x01(\x05\x12\x0e\n\x06synced\x18\x0b \x01(\x05\x12\x0c\n\x04sent\x18\x0c \x01(\x05\x12,\n\nwarehouses\x18\r \x03(\x0b\x32\x18.zaiko.v1.WarehouseStock\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0f \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x10 \x01(\t\x12\x14\n\x0c\x65scrow_below\x18\x11 \x01(\x05\x12\x11\n\tin_escrow\x18\x12 \x01(\x08\"]\n\x0eWarehouseStock\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x10\n\x08physical\x18\x02 \x01(\x05\x12\x11\n\tallocated\x18\x03 \x01(\x05\x12\x13\n\x0b\x64\x65liverable\x18\x04 \x01(\x05\x42\x36\n\x0c\x64\x65v.zaiko.v1B\nStockProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/stock.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x03\n\x05Stock\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x14\n\x08physical\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0b\x64\x65liverable\x18\x05 \x01(\x03\x42\x02\x30\x01\x12\x13\n\x07ordered\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0bunallocated\x18\x07 \x01(\x03\x42\x02\x30\x01\x12\x10\n\x04\x66ree\x18\x08 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08oversold\x18\t \x01(\x03\x42\x02\x30\x01\x12\x0f\n\x07reserve\x18\n \x01(\x05\x12\x12\n\x06synced\x18\x0b \x01(\x03\x42\x02\x30\x01\x12\x10\n\x04sent\x18\x0c \x01(\x03\x42\x02\x30\x01\x12,\n\nwarehouses\x18\r \x03(\x0b\x32\x18.zaiko.v1.WarehouseStock\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x0f \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x10 \x01(\t\x12\x14\n\x0c\x65scrow_below\x18\x11 \x01(\x05\x12\x11\n\tin_escrow\x18\x12 \x01(\x08\"i\n\x0eWarehouseStock\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x14\n\x08physical\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0b\x64\x65liverable\x18\x04 \x01(\x03\x42\x02\x30\x01\x42\x36\n\x0c\x64\x65v.zaiko.v1B\nStockProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,34 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'zaiko.v1.stock_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014dev.zaiko.v1B\nStockProtoP\001Z\030zaiko.dev/api/v1;zaikov1'
+  _globals['_STOCK'].fields_by_name['physical']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['physical']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['allocated']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['allocated']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['deliverable']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['deliverable']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['ordered']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['ordered']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['unallocated']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['unallocated']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['free']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['free']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['oversold']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['oversold']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['synced']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['synced']._serialized_options = b'0\001'
+  _globals['_STOCK'].fields_by_name['sent']._loaded_options = None
+  _globals['_STOCK'].fields_by_name['sent']._serialized_options = b'0\001'
   _globals['_STOCK'].fields_by_name['revision']._loaded_options = None
   _globals['_STOCK'].fields_by_name['revision']._serialized_options = b'0\001'
+  _globals['_WAREHOUSESTOCK'].fields_by_name['physical']._loaded_options = None
+  _globals['_WAREHOUSESTOCK'].fields_by_name['physical']._serialized_options = b'0\001'
+  _globals['_WAREHOUSESTOCK'].fields_by_name['allocated']._loaded_options = None
+  _globals['_WAREHOUSESTOCK'].fields_by_name['allocated']._serialized_options = b'0\001'
+  _globals['_WAREHOUSESTOCK'].fields_by_name['deliverable']._loaded_options = None
+  _globals['_WAREHOUSESTOCK'].fields_by_name['deliverable']._serialized_options = b'0\001'
   _globals['_STOCK']._serialized_start=68
-  _globals['_STOCK']._serialized_end=453
-  _globals['_WAREHOUSESTOCK']._serialized_start=455
-  _globals['_WAREHOUSESTOCK']._serialized_end=548
+  _globals['_STOCK']._serialized_end=489
+  _globals['_WAREHOUSESTOCK']._serialized_start=491
+  _globals['_WAREHOUSESTOCK']._serialized_end=596
 # @@protoc_insertion_point(module_scope)

@@ -100,7 +100,7 @@ public final class Client {
     System.out.println("watching");
     var request = WatchSyncRequest.newBuilder().setParent(merchant);
     request.getFilterBuilder().addShops(shop).addSubjects(WatchSyncRequest.Subject.SUBJECT_LINK_STATUS);
-    var known = new Object() { Integer told, shown; boolean complete; };
+    var known = new Object() { Long told, shown; boolean complete; };
     watch(SyncServiceGrpc.newBlockingStub(channel), request, (delivery, resumed) -> {
       for (var item : delivery.getChanges().getItemsList()) {
         var status = item.getLinkStatus();
