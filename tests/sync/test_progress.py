@@ -1,4 +1,4 @@
-"""Writes that have no effect are noticed, told, and not repeated for ever (ADR 0036)."""
+"""Writes that have no effect are noticed, told, and not repeated without limit (ADR 0036)."""
 
 from __future__ import annotations
 

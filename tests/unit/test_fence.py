@@ -250,7 +250,7 @@ def test_a_registration_that_leaves_no_number_is_counted() -> None:
 
 
 @pytest.mark.parametrize("shown", [8, 9, 11])
-def test_any_other_number_begins_the_count_anew(shown: int) -> None:
+def test_any_other_number_begins_the_count_again(shown: int) -> None:
     stuck = InventoryBelief(expected=10, must_read=False, ineffective=3)
     assert observe(stuck, shown, at=100, now=100)[0].ineffective == 0
     written = applied(record_pending(stuck, 8, WriteMode.ADJUST, key="k", now=1), WriteMode.ADJUST)

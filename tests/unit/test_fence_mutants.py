@@ -157,7 +157,7 @@ DRIFT: dict[str, tuple[str, str]] = {
     ),
 }
 DECISION: dict[str, tuple[str, str]] = {
-    "what has no effect is not sent for ever": (
+    "what has no effect is not sent without limit": (
         "if belief.ineffective >= WITHOUT_EFFECT and now < link.try_at:",
         "if False:",
     ),

@@ -37,10 +37,10 @@ def mark_links_due(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int
     return len(links)
 
 
-def mark_links_anew(uow: UnitOfWork, shop: str, listings: Collection[str]) -> None:
+def mark_links_unread(uow: UnitOfWork, shop: str, listings: Collection[str]) -> None:
     """Mark these links due now, to be read before anything is sent: what the shop shows is not
-    known any more."""
-    _announce(uow, uow.links.mark_listings_due(shop, listings, anew=True))
+    known any longer."""
+    _announce(uow, uow.links.mark_listings_due(shop, listings, unread=True))
 
 
 def mark_shop_due(uow: UnitOfWork, shop: str) -> None:

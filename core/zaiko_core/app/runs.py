@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from zaiko_core.app.due_marks import link_names, mark_links_anew, mark_shop_due
+from zaiko_core.app.due_marks import link_names, mark_links_unread, mark_shop_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, FoundShop, RunRecord, RunResult, RunState, Trigger
 from zaiko_core.domain.errors import NotFound, OperationDone
@@ -24,7 +24,7 @@ def sync_now(
     for shop in shops:
         mark_shop_due(uow, shop)
     if link is not None:
-        mark_links_anew(uow, link[0], [link[1]])
+        mark_links_unread(uow, link[0], [link[1]])
         triggered.add(link[0])
     uow.trigger(triggered, by=Trigger.REQUEST)
     uow.changed(ChangeKind.SHOP, triggered)

@@ -176,7 +176,7 @@ def observe(
 
 def _ineffective(belief: InventoryBelief, quantity: int) -> int:
     """Return how many writes in a row have left the number where it was, after one more reading.
-    Any other number than before begins anew."""
+    Any other number than before begins from the start."""
     if belief.pending is None and belief.replaced == quantity:
         return belief.ineffective + 1
     is_unchanged = belief.replaced is None and belief.expected == quantity

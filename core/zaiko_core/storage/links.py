@@ -95,27 +95,27 @@ def _marking_products(dialect: str) -> Executable:
 
 
 @lru_cache
-def _marking_listings(dialect: str, anew: bool) -> Executable:
+def _marking_listings(dialect: str, unread: bool) -> Executable:
     links = schema.links
     batch = batch_rows(dialect, typed_columns(links, "listing"))
     return _marking(
         and_(links.c.shop == param(links.c.shop), links.c.listing == batch.c.listing),
         param(links.c.due_at),
-        anew=anew,
+        unread=unread,
     )
 
 
 @lru_cache
 def _marking_shop() -> Executable:
     links = schema.links
-    return _marking(links.c.shop == param(links.c.shop), param(links.c.due_at), anew=True)
+    return _marking(links.c.shop == param(links.c.shop), param(links.c.due_at), unread=True)
 
 
-def _marking(condition: Any, due_at: Any, *, anew: bool = False) -> Executable:
-    """Return the statement that marks links due. `anew`: their number is read first, and writes
+def _marking(condition: Any, due_at: Any, *, unread: bool = False) -> Executable:
+    """Return the statement that marks links due. `unread`: their number is read first, and writes
     without effect are forgotten."""
     links = schema.links
-    more = {"must_read": True, "ineffective": 0} if anew else {}
+    more = {"must_read": True, "ineffective": 0} if unread else {}
     calm = or_(*(links.c.state == state.value for state in (LinkState.SYNCED, LinkState.PENDING)))
     return (
         update(links)
@@ -288,18 +288,18 @@ class LinkRows(Scope):
         )
 
     def mark_listings_due(
-        self, shop: str, listings: Collection[str], *, anew: bool = False
+        self, shop: str, listings: Collection[str], *, unread: bool = False
     ) -> list[tuple[str, str]]:
-        """Mark these links due if they are enabled, even when they back off. `anew`: their number
+        """Mark these links due if they are enabled, even when they back off. `unread`: their number
         is read first, and writes without effect are forgotten. Return them as (shop, listing)."""
         if not listings:
             return []
         rows = [{"listing": item} for item in set(listings)]
-        return self._mark(_marking_listings(self.dialect, anew), rows, shop=shop)
+        return self._mark(_marking_listings(self.dialect, unread), rows, shop=shop)
 
     def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
-        """Mark every enabled link of the shop due anew, even when it backs off. Return them as
-        (shop, listing)."""
+        """Mark every enabled link of the shop due to be read first, even when it backs off. Return
+        them as (shop, listing)."""
         return self._mark(_marking_shop(), None, shop=shop)
 
     def _mark(
