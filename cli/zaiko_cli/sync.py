@@ -253,6 +253,16 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
+        if reply.unshipped_order_count:
+            show.note(
+                f"{reply.unshipped_order_count} orders are shipped in their shops and not by the "
+                "warehouse: `zaiko orders list --unshipped`."
+            )
+        if reply.unrestocked_order_count:
+            show.note(
+                f"{reply.unrestocked_order_count} orders were refunded without restocking: "
+                "`zaiko orders list --unrestocked`."
+            )
     if counts.failed or counts.held or held or reply.oversold_product_count:
         raise typer.Exit(1)
 

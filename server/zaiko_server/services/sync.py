@@ -39,6 +39,8 @@ def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusRes
         oversold_product_count=uow.stocks.count_oversold(),
         suspect_order_count=uow.orders.count(suspect=True),
         unlinked_order_count=uow.orders.count(uncounted=True),
+        unshipped_order_count=uow.demands.count_unshipped(),
+        unrestocked_order_count=uow.orders.count_doubtful(),
         revision=uow.revision,
     )
 
