@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from zaiko_core.domain.fence import (
     record_pending,
     refused,
     sold,
+    withheld_by_shop,
 )
 
 VISIBILITY = 60
@@ -215,6 +218,42 @@ def test_whatever_is_read_a_raise_never_offers_what_any_explanation_says_is_gone
         assert quantity <= max(0, target - gone - unexplained - uncertain)
     assert belief.unexplained >= 0
     assert belief.uncertain >= 0
+
+
+# Units that the shop keeps off sale itself
+
+
+def test_units_that_the_shop_reserves_are_explained_and_so_is_their_return() -> None:
+    held = withheld_by_shop(KNOWN, 4)
+    belief, drift = observe(held, 6, at=100, now=100)
+    assert (drift, belief.expected, belief.unexplained, belief.reserved) == (
+        ReadingVerdict.NONE,
+        6,
+        0,
+        4,
+    )
+    belief, drift = observe(withheld_by_shop(belief, 0), 10, at=200, now=200)
+    assert (drift, belief.expected, belief.reserved) == (ReadingVerdict.NONE, 10, 0)
+
+
+def test_units_that_the_shop_reserves_lower_a_write_that_is_not_settled() -> None:
+    belief, drift = observe(withheld_by_shop(flying(), 2), 6, at=100, now=100)
+    assert (drift, belief.expected, belief.unexplained) == (
+        ReadingVerdict.NONE,
+        6,
+        0,
+    )
+
+
+def test_an_order_where_units_are_reserved_may_be_of_them() -> None:
+    belief = sold(replace(KNOWN, reserved=4), own(4))
+    assert belief.must_read
+    belief, drift = observe(withheld_by_shop(belief, 0), 10, at=100, now=100)
+    assert (drift, belief.expected, belief.unexplained) == (ReadingVerdict.NONE, 10, 0)
+
+
+def test_a_reading_that_does_not_say_what_is_reserved_changes_nothing() -> None:
+    assert withheld_by_shop(replace(KNOWN, reserved=4), None) == replace(KNOWN, reserved=4)
 
 
 # Progress is measured

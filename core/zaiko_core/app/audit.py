@@ -10,7 +10,7 @@ from functools import cached_property
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkRecord, ShopRecord
 from zaiko_core.domain import drift
-from zaiko_core.domain.decision import Perception
+from zaiko_core.domain.decision import Observation, Perception
 from zaiko_core.domain.drift import Circumstances
 
 PERIOD = 24 * 3_600_000_000
@@ -39,6 +39,15 @@ def begin(uow: UnitOfWork, shop: str, token: int, *, least: int) -> int:
         return 0
     uow.shops.save_audited(shop)
     return uow.links.audit(shop, period=PERIOD, interval=record.interval, least=least)
+
+
+def open_units(
+    uow: UnitOfWork, shop: str, readings: Mapping[str, Observation]
+) -> Mapping[str, int]:
+    """Return the units of the shop's open orders, by listing, as far as its platform says what it
+    counts itself."""
+    listings = [listing for listing, seen in readings.items() if seen.committed is not None]
+    return uow.orders.open_units(shop, listings) if listings else {}
 
 
 def summary(uow: UnitOfWork, shop: str, *, since: int) -> Summary:

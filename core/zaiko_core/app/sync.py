@@ -40,7 +40,9 @@ from zaiko_core.domain.decision import (
     perceive,
     sellable,
 )
+from zaiko_core.domain.drift import Difference, DriftCause
 from zaiko_core.domain.fence import InventoryBelief, WriteMode
+from zaiko_core.domain.open_counts import compared
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome
 from zaiko_core.domain.sending import Sending
@@ -161,13 +163,14 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
     shadow = may is Sending.COMPARED
     quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
     recorder = _PlanRecorder(uow, shop, request)
+    counted = audit.open_units(uow, shop, request.readings)
     for item in due:
         seen = request.readings.get(item.link.listing)
         facts = _facts(item, seen, reader, request, shadow=shadow, now=uow.now)
         decision = decide(
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
-        belief = recorder.add(item, seen, decision)
+        belief = recorder.add(item, seen, decision, counted.get(item.link.listing, 0))
         if decision.assessment.breakdown is not None:
             quotas.note(item.link, belief, movable=not shadow)
     recorder.save()
@@ -240,8 +243,11 @@ class _PlanRecorder:
         self.writes: list[Write] = []
         self.confirmed = self.failed = self.unread = self.held = 0
 
-    def add(self, item: DueLink, seen: Observation | None, decision: Decision) -> InventoryBelief:
-        """Note what follows from a decision. Return the belief that the link is stored with."""
+    def add(
+        self, item: DueLink, seen: Observation | None, decision: Decision, counted: int
+    ) -> InventoryBelief:
+        """Note what follows from a decision. Return the belief that the link is stored with.
+        `counted`: the open units of the shop's orders for this listing."""
         now, before, assessment = self._uow.now, item.link, decision.assessment
         if before.state is LinkState.SYNCED:
             # It may no longer be when this is saved. Until now it had every change.
@@ -258,9 +264,11 @@ class _PlanRecorder:
                 )
             )
         link = before
+        if seen is not None and seen.is_complete and assessment.finding is None:
+            link = self._compare_counts(before, seen.committed, counted)
         if assessment.breakdown is not None:
             link = replace(
-                before,
+                link,
                 belief=assessment.belief,
                 target=assessment.breakdown.target,
                 withheld=assessment.breakdown.terms,
@@ -307,6 +315,17 @@ class _PlanRecorder:
         self._read.append(
             PushResult(link.listing, pending.at, pending.key, PushOutcome.READ, seen.quantity)
         )
+
+    def _compare_counts(self, link: LinkRecord, committed: int | None, counted: int) -> LinkRecord:
+        """Compare the open units by the platform's account with ours; a difference that lasts is
+        written down, once."""
+        now, visibility = self._uow.now, self._request.policy.visibility
+        open_counts = compared(link.open_counts, committed, counted, visibility=visibility, now=now)
+        was_found = link.open_counts is not None and link.open_counts.is_found
+        if open_counts is not None and open_counts.is_found and not was_found:
+            found = Difference(DriftCause.COMMITTED_DIFFERS, counted, open_counts.committed)
+            self._drifts.append(DriftRecord(now, self._shop, link.listing, found))
+        return replace(link, open_counts=open_counts)
 
     def _confirm(self, before: LinkRecord, after: LinkRecord) -> None:
         """Keep a link that is done with. Watchers are not notified where a number was read and is
@@ -435,7 +454,7 @@ def _waiting(link: LinkRecord, due_at: int) -> LinkRecord:
 def _seen_alike(before: LinkRecord, after: LinkRecord) -> bool:
     """Return whether both look alike to people."""
     same = [
-        (link.state, link.target, link.withheld, link.confirmed, link.problem)
+        (link.state, link.target, link.withheld, link.confirmed, link.problem, link.open_counts)
         for link in (before, after)
     ]
     return same[0] == same[1]

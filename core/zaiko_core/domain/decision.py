@@ -50,6 +50,15 @@ class Observation:
     problem: Problem | None = None
     until: int = 0
     """When the answer arrived (µs)."""
+    withheld: int | None = None
+    """Units that the shop keeps off sale without an order; None: as they were."""
+    committed: int | None = None
+    """Units of open orders by the platform's own account; None: it does not say."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all was read, rather than the number that a write was answered with."""
+        return self.problem is None and self.withheld is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +180,9 @@ def perceive(
     difference = None
     settled = belief
     if seen is not None:
-        settled, verdict = fence.observe(belief, seen.quantity, at=seen.at, now=now)
-        difference = drift.on_reading(belief, settled, verdict, seen.quantity)
+        known = fence.withheld_by_shop(belief, seen.withheld)
+        settled, verdict = fence.observe(known, seen.quantity, at=seen.at, now=now)
+        difference = drift.on_reading(known, settled, verdict, seen.quantity)
     # A suspicion that is dropped must not count as units that the link holds already, so it is
     # dropped before the quota is asked.
     current = fence.without_expired(
@@ -200,6 +210,8 @@ def decide(
     limit, waits = quota.allowed(belief)
     if limit is not None:
         breakdown = breakdown.then(Label.ESCROW, min(breakdown.quantity, limit))
+    kept = max(0, breakdown.quantity - belief.reserved)
+    breakdown = breakdown.then(Label.RESERVED, kept)
     if link.shadow:
         compared = Assessment(belief, breakdown)
         return Read(compared) if seen is None else Compared(compared, seen.quantity)

@@ -67,6 +67,9 @@ class InventoryBelief:
     replaced: int | None = None
     """What the shop showed before a write that was acknowledged, or refused as stale, and is still
     to be read back."""
+    reserved: int = 0
+    """Units that the shop keeps off sale without an order, as it last said: they are not in its
+    number, and are not offered again."""
     ineffective: int = 0
     """Writes in a row that were acknowledged, or refused as stale, and left the number where it
     was."""
@@ -122,7 +125,28 @@ def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
         replaced=None if belief.replaced is None else belief.replaced - rest,
         released=belief.released + own.released,
         unshipped=belief.unshipped + own.unshipped,
-        must_read=belief.must_read or own.uncertain or own.released > 0 or contained > 0,
+        must_read=belief.must_read
+        or own.uncertain
+        or own.released > 0
+        or contained > 0
+        # The order may have been made of them.
+        or belief.reserved > 0,
+    )
+
+
+def withheld_by_shop(belief: InventoryBelief, units: int | None) -> InventoryBelief:
+    """Take note of the units that the shop keeps off sale, before its number is settled. More of
+    them lower its number as an order does, fewer raise it. None: they are as they were."""
+    if units is None or units == belief.reserved:
+        return belief
+    more = units - belief.reserved
+    pending = belief.pending
+    return replace(
+        belief,
+        reserved=units,
+        expected=None if belief.expected is None else belief.expected - more,
+        pending=None if pending is None else replace(pending, quantity=pending.quantity - more),
+        replaced=None if belief.replaced is None else belief.replaced - more,
     )
 
 
@@ -146,7 +170,7 @@ def observe(
     possible = sorted(value for value in explained if value >= quantity)
     if not bases:
         return InventoryBelief(
-            expected=quantity, adopted_at=at, must_read=False
+            expected=quantity, adopted_at=at, must_read=False, reserved=belief.reserved
         ), ReadingVerdict.FIRST
     if possible:
         missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
@@ -169,6 +193,7 @@ def observe(
         uncertain=uncertain,
         adopted_at=at if drift is ReadingVerdict.EXTRA else belief.adopted_at,
         must_read=False,
+        reserved=belief.reserved,
         ineffective=_ineffective(belief, quantity),
     )
     return settled, drift

@@ -279,6 +279,12 @@ class LinkRows(Scope):
         )
         return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
+    def differing_counts(self) -> int:
+        """Count the links whose platform counts other open units than we do."""
+        table = schema.links
+        query = select(func.count()).where(self.mine(table), table.c.open_counts_is_found)
+        return int(self.execute(query).scalar() or 0)
+
     def mark_due(self, products: Collection[str]) -> list[tuple[str, str]]:
         """Mark the enabled links of these products due, and return them as (shop, listing). One
         that backs off after a failure keeps its time."""

@@ -148,7 +148,7 @@ class Sender:
         await self._settle(outcomes)
         self.counts.pushed += len(batch.writes)
         return {
-            write.listing: Observation(at, result.quantity)
+            write.listing: Observation(at, result.quantity, withheld=result.withheld)
             for write, result in answers
             if result is not None and is_known(result) and result.quantity is not None
         }

@@ -287,7 +287,9 @@ class _Call:
         error: Skip | None = None,
         message: str = "",
     ) -> None:
-        self.results[external_id] = WriteResult(external_id, outcome, quantity, error, message)
+        self.results[external_id] = WriteResult(
+            external_id, outcome, quantity, error, message=message
+        )
 
 
 def _named(entries: Sequence[_Entry], reply: Reply) -> dict[int, str]:

@@ -34,6 +34,8 @@ class _OwnerEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Owner.ValueType]
     """The platform fails, or does not offer what is needed. Wait, or ask its support."""
     OWNER_SYSTEM: _Owner.ValueType  # 3
     """The calling software, the server or its operator."""
+    OWNER_CONNECTOR: _Owner.ValueType  # 4
+    """The author of the connector: it does not report what the platform knows."""
 
 class Owner(_Owner, metaclass=_OwnerEnumTypeWrapper):
     """Who must act before something works again."""
@@ -46,6 +48,8 @@ OWNER_PLATFORM: Owner.ValueType  # 2
 """The platform fails, or does not offer what is needed. Wait, or ask its support."""
 OWNER_SYSTEM: Owner.ValueType  # 3
 """The calling software, the server or its operator."""
+OWNER_CONNECTOR: Owner.ValueType  # 4
+"""The author of the connector: it does not report what the platform knows."""
 
 class _ErrorReason:
     ValueType = typing.NewType("ValueType", builtins.int)
