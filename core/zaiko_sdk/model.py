@@ -245,6 +245,9 @@ class WriteResult:
     quantity: int | None = None
     error: Skip | None = None
     withheld: int | None = None
+    message: str = ""
+    """The platform's own words about this write, where it said any; at most 500 characters are
+    kept. A person reads them when writes have no effect."""
 
 
 class FindingLevel(enum.StrEnum):

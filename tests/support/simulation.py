@@ -262,7 +262,8 @@ class Simulation:
             if revision < self.synced.get(name, 0):
                 self.violations.append(f"{name} was synced to {self.synced[name]}, now {revision}")
             for link in links[name]:
-                if link.sync_enabled and link.state is not LinkState.SYNCED and link.due_at is None:
+                resting = link.state in (LinkState.SYNCED, LinkState.HELD)
+                if link.sync_enabled and not resting and link.due_at is None:
                     self.violations.append(f"{name} is {link.state} and never due")
         self.synced |= revisions
 

@@ -79,6 +79,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "adopted_at=at if drift is ReadingVerdict.EXTRA else",
         "adopted_at=",
     ),
+    "progress is measured": ("return belief.ineffective + 1", "return belief.ineffective"),
     "nothing is sent while a write is unsettled": (
         "belief.pending is not None or belief.must_read",
         "belief.must_read",
@@ -166,6 +167,10 @@ DRIFT: dict[str, tuple[str, str]] = {
     ),
 }
 DECISION: dict[str, tuple[str, str]] = {
+    "what has no effect is not sent without limit": (
+        "if belief.ineffective >= WITHOUT_EFFECT and now < link.try_at:",
+        "if False:",
+    ),
     "a link that cannot be read fails": (
         "if seen is not None and seen.problem is not None:",
         "if False:",
@@ -350,6 +355,13 @@ FACTS = [
         "a sum of units has 64 bits",
         "UNITS = BigInteger()",
         "UNITS = Integer()",
+    ),
+    (
+        "zaiko_core.app.posting",
+        "unit/test_facts.py",
+        "an oversell is of a state that is committed",
+        "uow.stocks.post(fresh)}",
+        "uow.stocks.post(fresh)}\n    root_cause.examine(uow, list(moved.values()))",
     ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""

@@ -67,6 +67,11 @@ class CircumstanceReader:
     def _shop(self) -> ShopRecord:
         return self._uow.shops.get([self._name])[self._name]
 
+    @property
+    def interval(self) -> int:
+        """The shop's interval in µs."""
+        return self._shop.interval
+
     def read(self, link: LinkRecord, perceived: Perception) -> Circumstances:
         """Return the circumstances of a link's difference."""
         complete, sold_unlinked = True, False

@@ -29,6 +29,7 @@ from zaiko_core.domain.decision import (
     Decision,
     Done,
     Fail,
+    Hold,
     LinkFacts,
     Observation,
     Policy,
@@ -108,7 +109,7 @@ class PushPlan:
     unread: int = 0
     """Links that must be read before they can go on."""
     held: int = 0
-    """Links that wait because nothing may be sent to the shop now."""
+    """Links that wait because nothing may be sent now, or because what is sent has no effect."""
 
 
 def needs_reading(
@@ -148,6 +149,8 @@ class PlanRequest:
     """Links that were sent too often in this run because of the change named there. They wait a
     little, unless a newer change has come."""
     adjust: Adjust = unadjusted
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What the platform said of the last write of a link in this run."""
 
 
 def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPlan:
@@ -182,6 +185,7 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
         recorder.confirmed,
         recorder.failed,
         recorder.unread,
+        recorder.held,
     )
 
 
@@ -211,6 +215,8 @@ def _facts(
         link.parts,
         shadow=shadow,
         exhausted=request.exhausted.get(link.listing) == link.due_revision,
+        try_at=(link.last_attempt_at or 0) + reader.interval if link.belief.ineffective else 0,
+        words=request.words.get(link.listing, ""),
     )
     if seen is not None and seen.problem is not None:
         return facts
@@ -235,7 +241,7 @@ class _PlanRecorder:
         self.verified: list[LinkRecord] = []
         """Links that were decided and are as they were: watchers are not notified."""
         self.writes: list[Write] = []
-        self.confirmed = self.failed = self.unread = 0
+        self.confirmed = self.failed = self.unread = self.held = 0
 
     def add(
         self, item: DueLink, seen: Observation | None, decision: Decision, counted: int
@@ -279,6 +285,8 @@ class _PlanRecorder:
                 self._confirm(before, _done(link, decision.shown, decision.recheck_at, now))
             case Compared():
                 self._confirm(before, _compared(link, decision.shown, now))
+            case Hold():
+                self._hold(before, link, decision)
             case Read():
                 self.unread += 1
                 if decision.due_at is not None:
@@ -324,6 +332,17 @@ class _PlanRecorder:
         what it was."""
         self.confirmed += 1
         (self.verified if _seen_alike(before, after) else self.changed).append(after)
+
+    def _hold(self, before: LinkRecord, link: LinkRecord, hold: Hold) -> None:
+        """Keep a link whose writes have no effect until it is tried again. What the platform said
+        stays until it says something else."""
+        problem, known = hold.problem, before.problem
+        if known is not None and known.reason == problem.reason and not problem.platform_message:
+            problem = replace(problem, platform_message=known.platform_message)
+        held = replace(link, state=LinkState.HELD, due_at=hold.due_at, problem=problem)
+        is_news = (before.state, before.problem) != (held.state, held.problem)
+        (self.changed if is_news else self.verified).append(held)
+        self.held += 1
 
     def _push(self, item: DueLink, link: LinkRecord, push: Push) -> LinkRecord:
         now, breakdown = self._uow.now, push.assessment.breakdown
@@ -407,7 +426,9 @@ def settle(
                 )
             )
         elif outcome.stale:
-            saved.append(replace(link, belief=fence.refused(link.belief), due_at=uow.now))
+            saved.append(
+                replace(link, belief=fence.refused(link.belief, stale=True), due_at=uow.now)
+            )
         else:
             # Unknown: the write stays pending; the next round reads.
             saved.append(replace(link, due_at=uow.now))

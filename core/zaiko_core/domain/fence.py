@@ -65,10 +65,14 @@ class InventoryBelief:
     must_read: bool = True
     pending: PendingWrite | None = None
     replaced: int | None = None
-    """What the shop showed before a write that was acknowledged and is still to be read back."""
+    """What the shop showed before a write that was acknowledged, or refused as stale, and is still
+    to be read back."""
     reserved: int = 0
     """Units that the shop keeps off sale without an order, as it last said: they are not in its
     number, and are not offered again."""
+    ineffective: int = 0
+    """Writes in a row that were acknowledged, or refused as stale, and left the number where it
+    was."""
 
 
 class ReadingVerdict(enum.StrEnum):
@@ -155,7 +159,10 @@ def observe(
     number, else the smallest above it, is the likely explanation, and what is missing from it is
     unexplained. What would be missing from the largest value besides is uncertain."""
     if quantity is None:
-        return InventoryBelief(adopted_at=at, must_read=False), ReadingVerdict.FIRST
+        # A registration was acknowledged, and there is no number.
+        ineffective = belief.ineffective + 1 if belief.expected is not None else 0
+        unknown = InventoryBelief(adopted_at=at, must_read=False, ineffective=ineffective)
+        return unknown, ReadingVerdict.FIRST
     pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
     bases = {value for value in (belief.expected, *pending) if value is not None}
     returned = (0, belief.unshipped, belief.released)
@@ -187,8 +194,18 @@ def observe(
         adopted_at=at if drift is ReadingVerdict.EXTRA else belief.adopted_at,
         must_read=False,
         reserved=belief.reserved,
+        ineffective=_ineffective(belief, quantity),
     )
     return settled, drift
+
+
+def _ineffective(belief: InventoryBelief, quantity: int) -> int:
+    """Return how many writes in a row have left the number where it was, after one more reading.
+    Any other number than before begins from the start."""
+    if belief.pending is None and belief.replaced == quantity:
+        return belief.ineffective + 1
+    is_unchanged = belief.replaced is None and belief.expected == quantity
+    return belief.ineffective if is_unchanged else 0
 
 
 def needs_reading(belief: InventoryBelief, mode: WriteMode, *, fresh: bool) -> bool:
@@ -245,7 +262,9 @@ def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
     if belief.pending is None:
         return belief
     if mode is WriteMode.COMPARE_AND_SET:
-        return replace(belief, expected=belief.pending.quantity, pending=None, must_read=False)
+        return replace(
+            belief, expected=belief.pending.quantity, pending=None, must_read=False, ineffective=0
+        )
     return replace(
         belief,
         expected=belief.pending.quantity,
@@ -255,7 +274,9 @@ def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
     )
 
 
-def refused(belief: InventoryBelief) -> InventoryBelief:
+def refused(belief: InventoryBelief, *, stale: bool = False) -> InventoryBelief:
     """Return the belief after the pending write was certainly not applied. The belief may be wrong,
-    so the number is read before the next write."""
-    return replace(belief, pending=None, must_read=True)
+    so the number is read before the next write. `stale`: refused because the shop shows another
+    number, so one that shows the same was refused for nothing."""
+    replaced = belief.expected if stale else None
+    return replace(belief, pending=None, must_read=True, replaced=replaced)

@@ -74,6 +74,8 @@ class FakeShop:
     """Units by listing that are kept off sale without an order."""
     tells_states: bool = True
     """Whether a reading says what is reserved and what open orders hold."""
+    ignored: dict[str, WriteOutcome] = field(default_factory=dict)
+    """By listing, what the shop answers to writes that it does not carry out."""
 
     def place(
         self, lines: Mapping[str, int], *, visible_after: float = 0.0, readable_after: float = 0.0
@@ -245,6 +247,8 @@ class FakeConnector(Connector):
                 name, WriteOutcome.REFUSED, error=ListingGone(f"{name} does not exist")
             )
         before = stock[name]
+        if name in self._shop.ignored:
+            return WriteResult(name, self._shop.ignored[name], before, message="noted")
         if self._shop.mode is InventoryMode.COMPARE_AND_SET and stock[name] != write.expected:
             return WriteResult(name, WriteOutcome.STALE)
         if self._shop.mode is InventoryMode.ADJUST:

@@ -65,7 +65,7 @@ def status(
         last_success_time=timestamp(record.last_success_at),
         last_attempt_time=timestamp(record.last_attempt_at),
         next_attempt_time=timestamp(record.due_at)
-        if record.sync_enabled and record.state is not LinkState.HELD
+        if record.sync_enabled and (record.state is not LinkState.HELD or record.problem)
         else None,
         problem=problem(why),
         sku=sku,

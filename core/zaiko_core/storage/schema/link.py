@@ -50,6 +50,7 @@ links = Table(
     maybe_time("pending_at"),
     Column("replaced", UNITS),
     units("reserved"),
+    count("ineffective"),  # writes in a row without effect (ADR 0036)
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
     # The open units that the platform and we count, while they differ (domain/open_counts.py).

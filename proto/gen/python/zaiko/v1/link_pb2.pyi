@@ -212,8 +212,8 @@ class LinkStatus(message.Message):
         """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
         STATE_HELD: LinkStatus._State.ValueType  # 6
         """zaiko sends nothing until something changes: the shop is paused or held, the listing has
-        vanished, the connector is not loaded, or sync is no longer offered to the merchant. See
-        `problem`.
+        vanished, the connector is not loaded, sync is no longer offered to the merchant, or what is
+        sent has no effect. See `problem`.
         """
         STATE_SHADOW: LinkStatus._State.ValueType  # 7
         """The shop is in shadow mode, so zaiko sends nothing to it. max(0, `target` − `withheld`) is what
@@ -241,8 +241,8 @@ class LinkStatus(message.Message):
     """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
     STATE_HELD: LinkStatus.State.ValueType  # 6
     """zaiko sends nothing until something changes: the shop is paused or held, the listing has
-    vanished, the connector is not loaded, or sync is no longer offered to the merchant. See
-    `problem`.
+    vanished, the connector is not loaded, sync is no longer offered to the merchant, or what is
+    sent has no effect. See `problem`.
     """
     STATE_SHADOW: LinkStatus.State.ValueType  # 7
     """The shop is in shadow mode, so zaiko sends nothing to it. max(0, `target` − `withheld`) is what
