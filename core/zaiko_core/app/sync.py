@@ -151,6 +151,8 @@ class PlanRequest:
     adjust: Adjust = unadjusted
     words: Mapping[str, str] = field(default_factory=dict)
     """What the platform said of the last write of a link in this run."""
+    orders_until: int | None = None
+    """Until when (µs) this round made the shop's orders complete; None: as stored."""
 
 
 def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPlan:
@@ -161,16 +163,20 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
     if may is Sending.HELD:
         return _held(uow, due)
     shadow = may is Sending.COMPARED
-    quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
+    quotas, reader = (
+        escrow.quotas_of(uow, due),
+        audit.CircumstanceReader(uow, shop, orders_until=request.orders_until),
+    )
     recorder = _PlanRecorder(uow, shop, request)
     counted = audit.open_units(uow, shop, request.readings)
     for item in due:
         seen = request.readings.get(item.link.listing)
-        facts = _facts(item, seen, reader, request, shadow=shadow, now=uow.now)
+        held = counted.get(item.link.listing, 0)
+        facts = _facts(item, seen, reader, request, held, shadow=shadow, now=uow.now)
         decision = decide(
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
-        belief = recorder.add(item, seen, decision, counted.get(item.link.listing, 0))
+        belief = recorder.add(item, seen, decision, held)
         if decision.assessment.breakdown is not None:
             quotas.note(item.link, belief, movable=not shadow)
     recorder.save()
@@ -205,6 +211,7 @@ def _facts(
     seen: Observation | None,
     reader: audit.CircumstanceReader,
     request: PlanRequest,
+    counted: int,
     *,
     shadow: bool,
     now: int,
@@ -226,7 +233,7 @@ def _facts(
     perceived = perceive(link.belief, seen, request.policy, now)
     if shadow or not perceived.is_different:
         return facts
-    return replace(facts, circumstances=reader.read(link, perceived))
+    return replace(facts, circumstances=reader.read(link, perceived, seen, counted))
 
 
 class _PlanRecorder:
