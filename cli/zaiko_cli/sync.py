@@ -180,7 +180,8 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
-    if counts.failed or counts.held or held or reply.oversold_product_count:
+    unreadable = any(shop.unreadable_order_count for shop in reply.shop_statuses)
+    if counts.failed or counts.held or held or unreadable or reply.oversold_product_count:
         raise typer.Exit(1)
 
 

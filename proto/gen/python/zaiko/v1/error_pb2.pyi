@@ -245,7 +245,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_ORDER_UNREADABLE: _ErrorReason.ValueType  # 79
     """Problem of a shop. The connector cannot understand orders of it that may be open (metadata
-    `orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+    `orders`). They may have taken any units, so units that are missing in this shop are not
     offered again, in any shop, until the orders are read or released.
     """
 
@@ -455,7 +455,7 @@ zaiko retries automatically.
 """
 ERROR_REASON_ORDER_UNREADABLE: ErrorReason.ValueType  # 79
 """Problem of a shop. The connector cannot understand orders of it that may be open (metadata
-`orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+`orders`). They may have taken any units, so units that are missing in this shop are not
 offered again, in any shop, until the orders are read or released.
 """
 
