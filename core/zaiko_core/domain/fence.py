@@ -227,7 +227,7 @@ def plan(
     waiting = belief.unexplained > 0 or belief.uncertain > 0
     want = max(0, target - belief.unexplained)
     if belief.expected is not None and want > belief.expected:
-        want = max(belief.expected, want - belief.uncertain)
+        want = max(0, belief.expected, want - belief.uncertain)
     recheck_at = belief.unexplained_since + visibility if waiting else None
     if belief.expected == want:
         return belief, Plan(Step.DONE, want, recheck_at)
