@@ -28,6 +28,8 @@ it."""
 UNKNOWN_RECHECK = 600_000_000
 """µs after which a link is decided again from which units are withheld for an order of unknown
 content, should nothing wake it."""
+WITHOUT_EFFECT = 3
+"""As many writes in a row without effect hold a link: then one is tried in each interval."""
 PAUSE = 2_000_000
 """µs that a link waits which was sent too often in one run because of the same change."""
 
@@ -52,6 +54,15 @@ class Observation:
     problem: Problem | None = None
     until: int = 0
     """When the answer arrived (µs)."""
+    withheld: int | None = None
+    """Units that the shop keeps off sale without an order; None: as they were."""
+    committed: int | None = None
+    """Units of open orders by the platform's own account; None: it does not say."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all was read, rather than the number that a write was answered with."""
+        return self.problem is None and self.withheld is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,10 @@ class LinkFacts:
     """Orders of unknown content of its shop, where something is missing or nothing is known."""
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     """By product, units that are missing in other shops and may be sold by such orders."""
+    try_at: int = 0
+    """When a number is sent again whose writes have no effect."""
+    words: str = ""
+    """What the platform said of the last write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,15 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The shop's number stays where it is, whatever is sent: nothing is sent before `due_at`."""
+
+    assessment: Assessment
+    problem: Problem
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """The shop is in shadow and shows `shown`; the next change, or the audit, compares again."""
 
@@ -154,7 +178,7 @@ class Compared:
     shown: int | None
 
 
-Decision = Done | Read | Wait | Push | Fail | Compared
+Decision = Done | Read | Wait | Push | Fail | Hold | Compared
 
 
 def perceive(
@@ -169,8 +193,9 @@ def perceive(
     difference = None
     settled = belief
     if seen is not None:
-        settled, verdict = fence.observe(belief, seen.quantity, at=seen.at, now=now)
-        difference = drift.on_reading(belief, settled, verdict, seen.quantity)
+        known = fence.withheld_by_shop(belief, seen.withheld)
+        settled, verdict = fence.observe(known, seen.quantity, at=seen.at, now=now)
+        difference = drift.on_reading(known, settled, verdict, seen.quantity)
     # A suspicion that is dropped must not count as units that the link holds already, so it is
     # dropped before the quota is asked.
     current = fence.without_expired(
@@ -203,12 +228,14 @@ def decide(
     limit, waits = quota.allowed(belief)
     if limit is not None:
         breakdown = breakdown.then(Label.ESCROW, min(breakdown.quantity, limit))
+    kept = max(0, breakdown.quantity - belief.reserved)
+    breakdown = breakdown.then(Label.RESERVED, kept)
     if link.shadow:
         compared = Assessment(belief, breakdown)
         return Read(compared) if seen is None else Compared(compared, seen.quantity)
     if link.unknown.unreadable and seen is not None and link.belief.expected is None:
         belief = fence.withholding(belief, breakdown.quantity, now=now)
-    kept = link.unknown.may_have_taken(belief)
+    is_kept = link.unknown.may_have_taken(belief)
     belief, plan = fence.plan(
         belief,
         breakdown.quantity,
@@ -216,7 +243,7 @@ def decide(
         fresh=seen is not None,
         visibility=policy.visibility,
         now=now,
-        kept=kept,
+        kept=is_kept,
     )
     if plan.step is not Step.READ:
         breakdown = _after_fence(breakdown, belief, plan.quantity)
@@ -226,14 +253,17 @@ def decide(
         return Fail(assessment, _left_to_people(finding.difference), due_at=now + HOLD)
     if plan.step is Step.DONE:
         recheck = [
-            plan.recheck_at if not kept or (plan.recheck_at or 0) > now else None,
+            plan.recheck_at if not is_kept or (plan.recheck_at or 0) > now else None,
             now + QUOTA_RECHECK if waits else None,
-            now + UNKNOWN_RECHECK if kept or link.elsewhere else None,
+            now + UNKNOWN_RECHECK if is_kept or link.elsewhere else None,
         ]
         return Done(assessment, plan.quantity, min(filter(None, recheck), default=None))
     pause_until = now + PAUSE if link.exhausted else None
     if plan.step is Step.READ:
         return Read(assessment, pause_until)
+    if belief.ineffective >= WITHOUT_EFFECT and now < link.try_at:
+        problem = _without_effect(belief, plan.quantity, link.words)
+        return Hold(assessment, replace(problem, retry_at=link.try_at), link.try_at)
     if pause_until is not None:
         return Wait(assessment, pause_until)
     return Push(assessment, plan.quantity)
@@ -274,6 +304,16 @@ def _finding(perceived: Perception, around: Circumstances) -> DriftFinding | Non
     if perceived.dropped is not None:
         found = drift.on_expiry(perceived.dropped, perceived.belief, around) or found
     return None if found is None else drift.judged(found, around)
+
+
+def _without_effect(belief: InventoryBelief, wanted: int, words: str) -> Problem:
+    times, shown = belief.ineffective, "no number" if belief.expected is None else belief.expected
+    return Problem(
+        "WRITE_WITHOUT_EFFECT",
+        f"{times} writes in a row had no effect: the shop shows {shown}, and is to show {wanted}",
+        words,
+        metadata={"shown": str(shown), "wanted": str(wanted), "writes": str(times)},
+    )
 
 
 def _left_to_people(difference: Difference) -> Problem:
