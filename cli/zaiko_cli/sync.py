@@ -253,7 +253,12 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
-    if counts.failed or counts.held or held or reply.oversold_product_count:
+    if behind := reply.clock_behind.seconds:
+        show.note(
+            f"The clock is {behind} s behind the highest time that the database has seen. Let it "
+            "follow the time by NTP."
+        )
+    if counts.failed or counts.held or held or reply.oversold_product_count or behind:
         raise typer.Exit(1)
 
 

@@ -130,7 +130,19 @@ def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         )
 
 
-CHECKS: Sequence[Check] = (shops, lags, credentials, links, oversold, orders)
+def clock(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Report a clock that was set back."""
+    if behind := status.clock_behind.seconds:
+        yield problem(
+            "clock",
+            f"the clock is {behind} s behind the highest time that the database has seen",
+            "Let it follow the time by NTP. If it is right and was ahead before, start the server "
+            "once with --accept-clock.",
+            merchant,
+        )
+
+
+CHECKS: Sequence[Check] = (clock, shops, lags, credentials, links, oversold, orders)
 
 
 def _shop(merchant: str, shop: Any) -> str:
