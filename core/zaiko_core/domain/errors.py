@@ -209,6 +209,18 @@ class ShopHasLinks(Precondition):
     reason = "SHOP_HAS_LINKS"
 
 
+class ShopHasOpenOrders(Precondition):
+    reason = "SHOP_HAS_OPEN_ORDERS"
+
+
+class OrderNumberAmbiguous(Precondition):
+    reason = "ORDER_NUMBER_AMBIGUOUS"
+
+
+class OrderLineNotAssignable(Precondition):
+    reason = "ORDER_LINE_NOT_ASSIGNABLE"
+
+
 class ListingVanished(Precondition):
     reason = "LISTING_GONE"
 

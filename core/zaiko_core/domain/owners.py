@@ -80,6 +80,9 @@ OF_REASONS: Mapping[str, str] = {
     "ADDITION_SETTLED": "SYSTEM",
     "SECRET_KEY_MISSING": "SYSTEM",
     "ORDER_UNREADABLE": "SYSTEM",
+    "SHOP_HAS_OPEN_ORDERS": "MERCHANT",
+    "ORDER_NUMBER_AMBIGUOUS": "SYSTEM",
+    "ORDER_LINE_NOT_ASSIGNABLE": "MERCHANT",
 }
 """By the reason of a problem."""
 

@@ -8,10 +8,13 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from zaiko.v1 import shop_pb2, shop_service_pb2, sync_service_pb2
+from zaiko_core.app.closing import OpenOrders
 from zaiko_core.app.records import LinkState, ShopRecord
 from zaiko_core.app.settling import UnsettledShop
 from zaiko_core.domain.expiry import SOON
+from zaiko_core.domain.matching import AutoLink
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.shop_word import ShippedFrees
 from zaiko_core.domain.suspicion import UNPAID_AFTER, SuspectPolicy
 from zaiko_sdk import Finding, FindingLevel
 
@@ -53,12 +56,42 @@ def shop(
         drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD
         if record.hold_drift
         else shop_pb2.Shop.DRIFT_POLICY_HEAL,
+        shipped_frees=shop_pb2.Shop.ShippedFrees.Value(
+            f"SHIPPED_FREES_{record.shipped_frees.value}"
+        ),
+        keep_unrestocked=record.keeps_unrestocked,
+        auto_link=shop_pb2.Shop.AutoLink.Value(f"AUTO_LINK_{record.auto_link.value}"),
         status=status,
         create_time=nonzero_timestamp(record.created_at),
         update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
     )
+
+
+def shipped_frees_of(given: shop_pb2.Shop.ShippedFrees.ValueType) -> ShippedFrees:
+    """Return when the shop's own «shipped» frees stock, as a request says."""
+    if given == shop_pb2.Shop.SHIPPED_FREES_UNSPECIFIED:
+        return ShippedFrees.AUTO
+    name = shop_pb2.Shop.ShippedFrees.Name(given)
+    return ShippedFrees(name.removeprefix("SHIPPED_FREES_"))
+
+
+def auto_link_of(given: shop_pb2.Shop.AutoLink.ValueType) -> AutoLink:
+    """Return what becomes of new listings, as a request says."""
+    if given == shop_pb2.Shop.AUTO_LINK_UNSPECIFIED:
+        return AutoLink.OFF
+    return AutoLink(shop_pb2.Shop.AutoLink.Name(given).removeprefix("AUTO_LINK_"))
+
+
+def open_orders_of(
+    given: shop_service_pb2.DeleteShopRequest.OpenOrders.ValueType,
+) -> OpenOrders | None:
+    """Return what becomes of open orders, as a request says; None if it does not."""
+    kind = shop_service_pb2.DeleteShopRequest
+    if given == kind.OPEN_ORDERS_UNSPECIFIED:
+        return None
+    return OpenOrders(kind.OpenOrders.Name(given).removeprefix("OPEN_ORDERS_"))
 
 
 def policy(found: SuspectPolicy) -> shop_pb2.SuspectPolicy:

@@ -144,7 +144,7 @@ def _once(
 ) -> Callable[[UnitOfWork], M | bytes]:
     """Return `command` as one that is done once per request, and that can be merged if it can."""
     if isinstance(command, Mergeable):
-        of_request = () if key is None else (f"request {key.scope}",)
+        of_request = () if key is None else (f"request {key.request_id}",)
         return Mergeable(
             _OncePerRequest(command.apply_all),
             (key, command.item),

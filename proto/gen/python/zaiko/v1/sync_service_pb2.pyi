@@ -497,6 +497,8 @@ class GetSyncStatusResponse(message.Message):
     UNLINKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     CLOCK_BEHIND_FIELD_NUMBER: builtins.int
+    UNSHIPPED_ORDER_COUNT_FIELD_NUMBER: builtins.int
+    UNRESTOCKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
     """Products that are oversold."""
     suspect_order_count: builtins.int
@@ -505,6 +507,12 @@ class GetSyncStatusResponse(message.Message):
     """Orders with open units that are not linked and not counted yet."""
     revision: builtins.int
     """The merchant's revision that this response reflects."""
+    unshipped_order_count: builtins.int
+    """Orders that their shops say are shipped and whose ShipStock has been missing for 24 hours. 0
+    while no warehouse reports what it ships for shops.
+    """
+    unrestocked_order_count: builtins.int
+    """Orders with units that were refunded without restocking and that nobody has dealt with."""
     @builtins.property
     def link_counts(self) -> link_pb2.LinkCounts:
         """How many links of the merchant are in which state."""
@@ -529,10 +537,12 @@ class GetSyncStatusResponse(message.Message):
         unlinked_order_count: builtins.int = ...,
         revision: builtins.int = ...,
         clock_behind: duration_pb2.Duration | None = ...,
+        unshipped_order_count: builtins.int = ...,
+        unrestocked_order_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "link_counts", b"link_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
