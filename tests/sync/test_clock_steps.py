@@ -139,7 +139,7 @@ def test_the_highest_time_is_kept_until_the_clock_is_there_or_a_person_accepts_i
 
     assert noted() == (0, 0)
     simulation.host.skew = -timedelta(seconds=HOUR)
-    assert noted() == (0, HOUR), "noted once, it is no step any more"
+    assert noted() == (0, HOUR), "noted once, the next note finds no step"
     simulation.clock.advance(HOUR - 60)
     assert noted() == (0, 60)
     simulation.clock.advance(60)
@@ -153,9 +153,9 @@ def test_the_highest_time_is_kept_until_the_clock_is_there_or_a_person_accepts_i
     assert noted() == (0, 0)
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, 0), (59, 0), (HOUR, HOUR)])
+@pytest.mark.parametrize(("seconds", "shown"), [(0, 0), (59, 0), (HOUR, HOUR)])
 def test_status_says_by_how_much_the_clock_is_behind(
-    simulation: Simulation, seconds: int, told: int
+    simulation: Simulation, seconds: int, shown: int
 ) -> None:
     simulation.loop.run_until_complete(simulation.engine.note_time())
     simulation.host.skew = -timedelta(seconds=seconds)
@@ -164,4 +164,4 @@ def test_status_says_by_how_much_the_clock_is_behind(
         MERCHANT, lambda uow: sync_status(uow, simulation.engine.can_sync)
     )
 
-    assert status.clock_behind.seconds == told
+    assert status.clock_behind.seconds == shown
