@@ -258,6 +258,11 @@ def status(context: typer.Context) -> None:
                 f"The clock is {behind} s behind the highest time that the database has seen. Let "
                 "it follow the time by NTP."
             )
+        if reply.committed_differ_count:
+            show.note(
+                f"For {reply.committed_differ_count} links the platform counts other open units "
+                "than zaiko: see `zaiko audit`."
+            )
         if reply.unshipped_order_count:
             show.note(
                 f"{reply.unshipped_order_count} orders are shipped in their shops and not by the "
@@ -290,7 +295,7 @@ def audit(
     found = list(client.pages(client.syncs.ListDrifts, request, "drifts", limit=limit))
     show.items(
         "Differences",
-        ["shop", "listing", "cause", "expected#", "shown#", "held", "when"],
+        ["shop", "listing", "cause", "expected#", "shown#", "held", "when", "owner", "what to do"],
         found,
         lambda drift: (
             part(drift.link, "shops"),
@@ -300,6 +305,8 @@ def audit(
             drift.shown,
             "yes" if drift.held else "",
             drift.time,
+            word(drift, "owner"),
+            drift.action_en,
         ),
         empty="No difference was found.",
     )
