@@ -101,6 +101,7 @@ def test_every_time_that_something_waits_for_is_brought_back(simulation: Simulat
             for column in table.columns
             if column.name.endswith(("_at", "_until", "_since", "_time"))
         }
+        # A new time belongs to one of them: `WAITED_FOR` if something waits until or since then.
         assert times == set(columns) | ONLY_TOLD[name], name
     assert {
         name

@@ -22,7 +22,7 @@ WAITED_FOR: dict[str, tuple[str, ...]] = {
         "checked_at",
         "ordered_at",
     ),
-    "links": ("due_at", "unexplained_since", "read_at"),
+    "links": ("due_at", "unexplained_since", "open_counts_since", "read_at"),
     "addition_places": ("due_at",),
     "named_orders": ("due_at",),
     "orders": ("vanished_at", "archived_at"),

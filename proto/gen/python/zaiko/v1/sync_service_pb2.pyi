@@ -497,9 +497,9 @@ class GetSyncStatusResponse(message.Message):
     UNLINKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     COMMITTED_DIFFER_COUNT_FIELD_NUMBER: builtins.int
-    CLOCK_BEHIND_FIELD_NUMBER: builtins.int
     UNSHIPPED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     UNRESTOCKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
+    CLOCK_BEHIND_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
     """Products that are oversold."""
     suspect_order_count: builtins.int
@@ -540,9 +540,9 @@ class GetSyncStatusResponse(message.Message):
         unlinked_order_count: builtins.int = ...,
         revision: builtins.int = ...,
         committed_differ_count: builtins.int = ...,
-        clock_behind: duration_pb2.Duration | None = ...,
         unshipped_order_count: builtins.int = ...,
         unrestocked_order_count: builtins.int = ...,
+        clock_behind: duration_pb2.Duration | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "link_counts", b"link_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
