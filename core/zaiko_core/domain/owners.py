@@ -79,6 +79,8 @@ OF_REASONS: Mapping[str, str] = {
     "ORDER_NOT_OPEN": "SYSTEM",
     "ADDITION_SETTLED": "SYSTEM",
     "SECRET_KEY_MISSING": "SYSTEM",
+    "ACCOUNT_CHANGED": "MERCHANT",
+    "ACCOUNT_TAKEN": "MERCHANT",
 }
 """By the reason of a problem."""
 

@@ -164,6 +164,12 @@ class OrderRows(Scope):
         )
         return list(self.execute(query).scalars())
 
+    def any_of(self, shop: str) -> bool:
+        """Return whether the shop has an order."""
+        table = schema.orders
+        query = select(table.c.order_id).where(self.mine(table), table.c.shop == shop)
+        return self.execute(query.limit(1)).scalar() is not None
+
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
         """Return whether an order of the shop that changed at or after `since` has a line that is
         counted for no product."""

@@ -28,6 +28,8 @@ _HOLDING = frozenset(
         "SETTINGS_INVALID",
         "CONNECTOR_NOT_LOADED",
         "SECRET_KEY_MISSING",
+        "ACCOUNT_CHANGED",
+        "ACCOUNT_TAKEN",
     }
 )
 """The reasons for which a shop is held until a person acts."""
@@ -52,6 +54,8 @@ def shop(
         drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD
         if record.hold_drift
         else shop_pb2.Shop.DRIFT_POLICY_HEAL,
+        account=record.account,
+        account_name=record.account_name,
         status=status,
         create_time=nonzero_timestamp(record.created_at),
         update_time=nonzero_timestamp(record.updated_at),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -19,7 +20,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_example.catalogue import Catalogue
-from zaiko_example.checkup import check_shop
+from zaiko_example.checkup import account_of, check_shop
 from zaiko_example.client import Client
 from zaiko_example.orders import Orders
 from zaiko_example.settings import ExampleSettings
@@ -39,6 +40,9 @@ class ExampleConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client)
+
+    async def account(self) -> Account | None:
+        return await account_of(self._client)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._orders.changed(cursor)

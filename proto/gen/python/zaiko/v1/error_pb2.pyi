@@ -243,6 +243,16 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """Also a Problem of a shop. The server does not have the key that sealed the shop's credentials.
     zaiko retries automatically.
     """
+    ERROR_REASON_ACCOUNT_CHANGED: _ErrorReason.ValueType  # 90
+    """Also a Problem of a shop. The settings or credentials lead to another account of the platform
+    (metadata `account`) than the one that the shop's links and orders are of (`shopAccount`).
+    Nothing is read and nothing is sent.
+    """
+    ERROR_REASON_ACCOUNT_TAKEN: _ErrorReason.ValueType  # 91
+    """Also a Problem of a shop. The account of the platform (metadata `account`) is connected already:
+    as another shop of the merchant (metadata `resource`), or elsewhere on this server. Nothing is
+    read and nothing is sent.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused, or why something does not work: every reason that there is. In
@@ -447,6 +457,16 @@ ERROR_REASON_ADDITION_SETTLED: ErrorReason.ValueType  # 69
 ERROR_REASON_SECRET_KEY_MISSING: ErrorReason.ValueType  # 70
 """Also a Problem of a shop. The server does not have the key that sealed the shop's credentials.
 zaiko retries automatically.
+"""
+ERROR_REASON_ACCOUNT_CHANGED: ErrorReason.ValueType  # 90
+"""Also a Problem of a shop. The settings or credentials lead to another account of the platform
+(metadata `account`) than the one that the shop's links and orders are of (`shopAccount`).
+Nothing is read and nothing is sent.
+"""
+ERROR_REASON_ACCOUNT_TAKEN: ErrorReason.ValueType  # 91
+"""Also a Problem of a shop. The account of the platform (metadata `account`) is connected already:
+as another shop of the merchant (metadata `resource`), or elsewhere on this server. Nothing is
+read and nothing is sent.
 """
 
 @typing.final

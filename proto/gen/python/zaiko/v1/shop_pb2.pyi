@@ -116,6 +116,8 @@ class Shop(message.Message):
     DRIFT_POLICY_FIELD_NUMBER: builtins.int
     SHADOW_FIELD_NUMBER: builtins.int
     SUSPECT_POLICY_FIELD_NUMBER: builtins.int
+    ACCOUNT_FIELD_NUMBER: builtins.int
+    ACCOUNT_NAME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/shops/{shop}`."""
     connector: builtins.str
@@ -139,6 +141,13 @@ class Shop(message.Message):
     nothing to the shop. ListShadowDifferences shows what it would write. Default false. Switching
     it on or off reads every link of the shop again.
     """
+    account: builtins.str
+    """Output only. The platform's own id of the account that this shop is; empty until it was asked,
+    and where the platform does not say. Settings that lead to another account are refused with
+    ACCOUNT_CHANGED while the shop has links or orders.
+    """
+    account_name: builtins.str
+    """Output only. What the platform calls the account, for people; may be empty."""
     @builtins.property
     def settings(self) -> struct_pb2.Struct:
         """Optional. Settings of the connector that are not secret. They must match
@@ -197,10 +206,12 @@ class Shop(message.Message):
         drift_policy: Shop.DriftPolicy.ValueType = ...,
         shadow: builtins.bool | None = ...,
         suspect_policy: SuspectPolicy | None = ...,
+        account: builtins.str = ...,
+        account_name: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "create_time", b"create_time", "settings", b"settings", "shadow", b"shadow", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "state", b"state", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "account", b"account", "account_name", b"account_name", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "state", b"state", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__shadow: _TypeAlias = typing.Literal["shadow"]  # noqa: Y015
     _WhichOneofArgType__shadow: _TypeAlias = typing.Literal["_shadow", b"_shadow"]  # noqa: Y015
