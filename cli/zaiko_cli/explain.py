@@ -10,7 +10,7 @@ from zaiko.v1 import explanation_pb2, movement_pb2, oversell_pb2, stock_service_
 from zaiko_cli import find
 from zaiko_cli.command import Command
 from zaiko_cli.list_group import ListGroup
-from zaiko_cli.show import Show, last, optional, part, word
+from zaiko_cli.show import Show, last, optional, part, withheld, word
 
 
 def explain(
@@ -207,7 +207,8 @@ def _sent(link: explanation_pb2.LinkExplanation) -> tuple[Any, ...]:
     shop, acknowledged = part(link.link, "shops"), link.last_acknowledged_push
     shown = acknowledged.quantity if link.HasField("last_acknowledged_push") else ""
     if not link.HasField("last_push"):
-        return (shop, optional(link.status, "target"), "", "", "", "", shown, "")
+        kept = withheld(link.status)
+        return (shop, optional(link.status, "target"), kept, "", "", "", shown, "")
     push = link.last_push
     terms = ", ".join(f"{-term.units:+d} {term.label}" for term in push.terms)
     return (

@@ -13,7 +13,7 @@ from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.operations import follow
-from zaiko_cli.show import last, optional, part, trouble, word
+from zaiko_cli.show import last, optional, part, trouble, withheld, word
 
 link = typer.Typer(
     no_args_is_help=True,
@@ -172,7 +172,8 @@ def get_link(context: typer.Context, shop: Shop, listing: Listing) -> None:
             ("sells", _sells(found, codes)),
             ("sync", found.sync_enabled),
             ("state", word(status, "state")),
-            ("should show", optional(status, "target")),
+            ("target", optional(status, "target")),
+            ("withheld", withheld(status)),
             ("shop acknowledged", optional(status, "confirmed")),
             ("last success", status.last_success_time),
             ("last attempt", status.last_attempt_time),
@@ -273,7 +274,8 @@ def _table(command: Command, links: Sequence[link_pb2.Link], *, message: Any = N
             "sells",
             "sync",
             "state",
-            "should show#",
+            "target#",
+            "withheld#",
             "acknowledged#",
             "last success",
             "problem",
@@ -286,6 +288,7 @@ def _table(command: Command, links: Sequence[link_pb2.Link], *, message: Any = N
             found.sync_enabled,
             word(found.status, "state"),
             optional(found.status, "target"),
+            found.status.withheld or "",
             optional(found.status, "confirmed"),
             found.status.last_success_time,
             trouble(found.status),

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from zaiko_cli import find
 from zaiko_cli.client import ApiClient
-from zaiko_cli.show import last, optional, part, text, trouble, when, word
+from zaiko_cli.show import last, optional, part, text, trouble, when, withheld, word
 
 _RECENT = 12
 
@@ -120,9 +120,8 @@ class SyncScreen(WatchScreen):
     def line(self, name: str, state: Any) -> str:
         shop = part(name, "shops")
         if "/links/" in name:
-            facts = (
-                f"should show {_number(state, 'target')}, acknowledged "
-                f"{_number(state, 'confirmed')}"
+            facts = f"should show {_shown(state)}, acknowledged {_number(state, 'confirmed')}" + (
+                f", target {state.target} {kept}" if (kept := withheld(state)) else ""
             )
             return (
                 f"link   {shop}/{state.sku or last(name)}  {word(state, 'state')}  {facts}  "
@@ -203,15 +202,21 @@ def _links(shown: list[tuple[str, Any]], total: int) -> Table:
         "sku",
         "state",
         "should show",
+        "withheld",
         "acknowledged",
         "last success",
         "problem",
     ):
         table.add_column(
-            column, justify="right" if column in ("should show", "acknowledged") else "left"
+            column,
+            justify="right" if column in ("should show", "withheld", "acknowledged") else "left",
         )
     for name, state in shown:
-        numbers = (optional(state, "target"), optional(state, "confirmed"))
+        numbers = (
+            _shown(state),
+            state.withheld or "",
+            optional(state, "confirmed"),
+        )
         row = (
             part(name, "shops"),
             state.sku or last(name),
@@ -266,6 +271,12 @@ class StockScreen(WatchScreen):
             )
             table.add_row(*row, style="red" if state.oversold else "")
         return Group(self.head(), table)
+
+
+def _shown(state: Any) -> str:
+    """Return the number that a link's shop is to show now."""
+    target = optional(state, "target")
+    return "–" if target is None else str(max(0, target - state.withheld))
 
 
 def _number(state: Any, field: str) -> str:

@@ -190,6 +190,11 @@ def optional(message: Any, field: str) -> Any:
     return getattr(message, field) if message.HasField(field) else None
 
 
+def withheld(status: Any) -> str:
+    """Return what is withheld of a link's target and why: `−2 SUSPECTED`; empty if nothing is."""
+    return ", ".join(f"{-kept.units:+d} {kept.label}" for kept in status.withheld_parts)
+
+
 def trouble(message: Any) -> str:
     """Return the problem of a link, shop, run or operation as one sentence, or an empty text."""
     if not message.HasField("problem"):

@@ -72,6 +72,12 @@ class Order:
     the shop and never releases stock. `paid` is None when the shop does not say. Whether test
     orders are delivered depends on the connector's settings.
 
+    `edited` says whether lines may have been taken out of the order since it was placed. False:
+    none was, or the platform goes on delivering removed lines. One that is missing was lost on the
+    way then: the host keeps it and shows the order to a person. None (the platform does not say):
+    a line that is missing from a newer version was removed; one that is missing from the same
+    version, and all lines of an open order, were lost.
+
     `lines_known=False` says that the order exists and that its lines could not be read (see
     `unreadable`). The host keeps what it last read of it, counts nothing if it never did, and shows
     the order to a person.
@@ -88,6 +94,7 @@ class Order:
     platform_state: str = ""
     state_known: bool = True
     lines_known: bool = True
+    edited: bool | None = None
 
     @classmethod
     def unreadable(cls, external_id: str, *, read_at: datetime, number: str = "") -> Order:

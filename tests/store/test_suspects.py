@@ -97,6 +97,13 @@ class Shop:
         )
         return [item.record.order for item in found]
 
+    @property
+    def open(self) -> list[str]:
+        """Orders that are read again from time to time."""
+        return self.world.db.read_sync(
+            MERCHANT, lambda uow: uow.orders.holding("a", limit=9, after="")
+        )
+
     def kinds(self) -> list[str]:
         rows = self.world.db.read_sync(
             MERCHANT,
@@ -110,6 +117,37 @@ def shop(store_url: str) -> Iterator[Shop]:
     shop = Shop(store_url)
     yield shop
     shop.world.db.close()
+
+
+def test_an_order_that_was_never_understood_is_suspect_until_it_is_read_or_released(
+    shop: Shop,
+) -> None:
+    unreadable = replace(order("1", {}, version=9), lines_known=False)
+    shop.world.ingest("a", unreadable)
+    assert shop.listed == ["1"]
+    assert shop.open == ["1"]
+
+    shop.release("1")
+    assert shop.listed == []
+    shop.world.ingest("a", replace(unreadable, version=10, read_at=10))
+    assert shop.listed == []
+    shop.hold("1")
+    assert shop.listed == ["1"]
+
+    shop.read("1", units=2)
+    assert (shop.listed, shop.free) == ([], 98)
+    shop.world.ingest("a", order("1", {"tea": 2}, version=20, state=DemandState.SHIPPED))
+    with pytest.raises(OrderNotOpen):
+        shop.release("1")
+
+
+def test_a_line_that_nobody_removed_is_suspect_and_keeps_its_units(shop: Shop) -> None:
+    both = order("1", {"tea": 5, "pot": 1}, version=7)
+    shop.world.ingest("a", both)
+    shop.world.ingest("a", replace(both, lines=both.lines[1:], read_at=8))
+    assert (shop.listed, shop.free) == (["1"], 95)
+    shop.world.ingest("a", replace(both, read_at=9))
+    assert (shop.listed, shop.free) == ([], 95)
 
 
 def test_by_default_everything_is_held_and_listed(shop: Shop) -> None:

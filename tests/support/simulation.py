@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import structlog
 from cryptography.fernet import Fernet
-from zaiko_core.app.records import LinkState, ListingRecord, ShopRecord
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
+from zaiko_core.domain.decision import sellable
 from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.plugin_host.loader import Registry
@@ -30,6 +33,24 @@ KEY = Fernet.generate_key().decode()
 
 class Killed(BaseException):
     """The process dies here: nothing after this point happens, and nothing is cleaned up."""
+
+
+def unsynced(uow: UnitOfWork) -> list[str]:
+    """Return which links say SYNCED and are not: each is to show what its stock allows, less what
+    it says is withheld."""
+    found = []
+    synced = [LinkState.SYNCED]
+    for link in uow.links.page(Page(100), shop="", products=(), states=synced, sync_enabled=True):
+        balances = {
+            product: stock.balance
+            for product, stock in uow.stocks.get([part.product for part in link.parts]).items()
+        }
+        if (link.target, link.sent) != (sellable(link.parts, balances), link.confirmed):
+            found.append(
+                f"{link.shop}/{link.listing} says SYNCED and shows {link.confirmed}: target "
+                f"{link.target}, withheld {link.withheld}"
+            )
+    return found
 
 
 @dataclass
@@ -70,7 +91,7 @@ class Simulation:
                 limits,
             )
             registry.types[kind.id] = kind
-        return Engine(
+        engine = Engine(
             EngineConfig(self.url, [KEY], run_shops=False),
             log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
             registry=registry,
@@ -79,6 +100,20 @@ class Simulation:
             new_id=lambda: f"{next(self.ids):08d}",
             jitter=self.random.random,
         )
+        self._watch_commits(engine)
+        return engine
+
+    def _watch_commits(self, engine: Engine) -> None:
+        """Look at what every transaction of the engine leaves behind."""
+        write: Any = engine.db.write
+
+        async def watched(merchant: str, *args: Any, **kwargs: Any) -> Any:
+            result = await write(merchant, *args, **kwargs)
+            if merchant == MERCHANT:
+                self.violations += engine.db.read_sync(MERCHANT, unsynced)
+            return result
+
+        engine.db.write = watched  # type: ignore[method-assign]
 
     def begin(self, units: int) -> None:
         """Create the stock, and link every shop with sync enabled."""
@@ -230,7 +265,7 @@ class Simulation:
         """Return what does not hold once everything has settled: nothing was overwritten, every
         order counts once, the journal adds up, and every shop shows its number."""
         balance, ordered = self.world.stock("tea").balance, self.ordered_units()
-        found = [f"fence: {violation}" for violation in self.violations]
+        found = [f"on the way: {violation}" for violation in self.violations]
         if balance.ordered != ordered:
             found.append(f"orders hold {ordered} units, counted are {balance.ordered}")
         if self.world.db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute()):

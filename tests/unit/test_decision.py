@@ -31,6 +31,7 @@ from zaiko_core.domain.escrow import Holder, Quota, ScarcePart
 from zaiko_core.domain.fence import InventoryBelief, PendingWrite, WriteMode
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.push import Label
 from zaiko_core.domain.stock import Balance
 
 NOW, VISIBILITY = 1_000_000_000, 30_000_000
@@ -67,6 +68,14 @@ def terms(decision: Decision) -> list[tuple[str, int]]:
     return [(term.label, term.units) for term in decision.assessment.breakdown.terms]
 
 
+def wanted(decision: Decision) -> int:
+    """Return the number that the fence is asked for."""
+    breakdown = decision.assessment.breakdown
+    assert breakdown is not None
+    fenced = {Label.SUSPECTED, Label.DOUBT}
+    return breakdown.target - sum(t.units for t in breakdown.terms if t.label not in fenced)
+
+
 def scarce(units: int, *others: int | None, count: int = 1) -> Quota:
     holders = tuple(Holder((f"other{n}", "tea"), shown) for n, shown in enumerate(others))
     return Quota(KEY, (ScarcePart(units, count, 0, holders),))
@@ -78,14 +87,14 @@ def scarce(units: int, *others: int | None, count: int = 1) -> Quota:
 def test_a_shop_that_shows_the_target_is_done() -> None:
     decision = step()
     assert isinstance(decision, Done)
-    assert (decision.shown, decision.recheck_at, decision.assessment.target) == (10, None, 10)
+    assert (decision.shown, decision.recheck_at, wanted(decision)) == (10, None, 10)
     assert decision.assessment.finding is None
 
 
 def test_another_target_is_sent() -> None:
     decision = step(balances=stock(tea=7))
     assert isinstance(decision, Push)
-    assert (decision.quantity, decision.assessment.target, terms(decision)) == (7, 7, [])
+    assert (decision.quantity, wanted(decision), terms(decision)) == (7, 7, [])
 
 
 @pytest.mark.parametrize("policy", [ADJUST, SET])
@@ -152,7 +161,7 @@ def test_the_breakdown_names_each_step_from_target_to_number() -> None:
         ("SUSPECTED", 1),
         ("DOUBT", 1),
     ]
-    assert (decision.quantity, decision.assessment.target) == (3, 5)
+    assert (decision.quantity, wanted(decision)) == (3, 5)
 
 
 @pytest.mark.parametrize(("shown", "quantity"), [(-3, 0), (99, 10)])
@@ -161,7 +170,7 @@ def test_a_plugin_moves_the_number_only_between_nothing_and_the_target(
 ) -> None:
     decision = step(replace(TEA, adjustments=[("wild", shown)], belief=replace(TEN, expected=5)))
     assert isinstance(decision, Push)
-    assert decision.quantity == decision.assessment.target == quantity
+    assert decision.quantity == wanted(decision) == quantity
 
 
 def test_the_platforms_maximum_limits_the_number() -> None:
@@ -228,7 +237,7 @@ def test_a_link_that_cannot_be_read_fails_and_its_belief_stays() -> None:
     assert isinstance(decision, Fail)
     assert (decision.problem, decision.due_at) == (BROKEN, None)
     assert decision.assessment.belief == TEN
-    assert decision.assessment.target is None
+    assert decision.assessment.breakdown is None
 
 
 def test_a_link_that_was_sent_too_often_waits() -> None:
@@ -255,7 +264,7 @@ def test_in_shadow_the_number_is_compared_and_never_sent() -> None:
     assert isinstance(step(link), Read)
     decision = step(link, 3)
     assert isinstance(decision, Compared)
-    assert (decision.shown, decision.assessment.target) == (3, 10)
+    assert (decision.shown, wanted(decision)) == (3, 10)
 
 
 def test_in_shadow_a_difference_is_nobodys_finding() -> None:
@@ -330,7 +339,7 @@ def test_units_of_an_expired_suspicion_are_not_counted_as_shown(quota: Quota, se
     belief = replace(TEN, expected=0, unexplained=5, unexplained_since=NOW - VISIBILITY)
     decision = step(LinkFacts(belief, (Part("tea"),)), quota=quota)
     assert isinstance(decision, Push if sent else Done)
-    assert decision.assessment.target == sent
+    assert wanted(decision) == sent
 
 
 # Properties
@@ -382,11 +391,10 @@ def test_nothing_is_sent_that_the_stock_the_platform_and_the_quota_do_not_allow(
     assessment = decision.assessment
     limit, _ = share.allowed(assessment.belief)
     assert decision.quantity >= 0
-    assert assessment.target is not None
-    assert assessment.target <= min(units, policy.maximum)
-    assert limit is None or assessment.target <= limit
+    assert wanted(decision) <= min(units, policy.maximum)
+    assert limit is None or wanted(decision) <= limit
     expected = assessment.belief.expected
-    assert decision.quantity <= max(assessment.target, expected if expected is not None else 0)
+    assert decision.quantity <= max(wanted(decision), expected if expected is not None else 0)
     assert decision.quantity != expected
 
 
@@ -402,6 +410,22 @@ def test_a_push_adds_up(
     assert breakdown.target == units
     assert units - sum(term.units for term in breakdown.terms) == decision.quantity
     assert 0 not in {term.units for term in breakdown.terms}
+
+
+@given(links, readings, numbers, shares, policies)
+def test_synced_means_that_the_target_less_what_is_withheld_is_shown(
+    link: LinkFacts, seen: Observation | None, units: int, share: Quota, policy: Policy
+) -> None:
+    decision = decide(link, seen, stock(tea=units), share, policy, NOW)
+    if not isinstance(decision, Done | Push):
+        return
+    breakdown = decision.assessment.breakdown
+    assert breakdown is not None
+    assert breakdown.target == units
+    withheld = sum(term.units for term in breakdown.terms)
+    sent = decision.shown if isinstance(decision, Done) else decision.quantity
+    assert withheld >= 0
+    assert sent == max(0, units - withheld)
 
 
 @given(links, readings, numbers, shares, policies)

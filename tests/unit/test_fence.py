@@ -65,6 +65,17 @@ def test_the_shops_own_orders_lower_what_is_expected_and_both_outcomes_of_a_writ
     assert belief.pending == PendingWrite("k", 6, 1)
 
 
+@pytest.mark.parametrize(("shown", "unexplained"), [(10, 0), (11, 0), (19, 0), (12, 7), (20, 0)])
+def test_a_cancel_of_the_rest_is_explained_whether_nothing_the_rest_or_all_was_given_back(
+    shown: int, unexplained: int
+) -> None:
+    """Of 9 units 8 had been shipped when the order was cancelled."""
+    belief = sold(KNOWN, own(0, released=9, unshipped=1))
+    settled, _ = observe(belief, shown, at=100, now=100)
+    assert settled.unexplained == unexplained
+    assert (settled.released, settled.unshipped) == (0, 0)
+
+
 def test_a_missing_unit_is_an_order_that_is_still_to_come_and_is_not_offered_again() -> None:
     belief, drift = observe(KNOWN, 9, at=100, now=100)
     assert drift is ReadingVerdict.MISSING

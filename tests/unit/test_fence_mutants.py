@@ -38,8 +38,12 @@ FENCE: dict[str, tuple[str, str]] = {
     ),
     "released units make the number to be read": ("or own.released > 0 or contained > 0", ""),
     "units given back are an explanation": (
-        "bases | {base + belief.released for base in bases}",
-        "bases",
+        "returned = (0, belief.unshipped, belief.released)",
+        "returned = (0, belief.unshipped)",
+    ),
+    "a cancel of the rest gives back the rest": (
+        "returned = (0, belief.unshipped, belief.released)",
+        "returned = (0, belief.released)",
     ),
     "a pending write is an explanation": (
         "value in (belief.expected, *pending)",
@@ -231,10 +235,14 @@ DECISION: dict[str, tuple[str, str]] = {
     "what must be read is not sent": ("if plan.step is Step.READ:", "if False:"),
     "a number that is right is not sent": ("if plan.step is Step.DONE:", "if False:"),
     "unexplained units are named": (
-        "breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))",
+        "breakdown.then(Label.SUSPECTED, suspected)",
         "breakdown",
     ),
-    "the breakdown ends at the number": ("sent.then(Label.DOUBT, plan.quantity)", "sent"),
+    "the breakdown ends at the number": (".then(Label.DOUBT, quantity)", ""),
+    "SYNCED means that what is withheld is named": (
+        "if plan.step is not Step.READ:",
+        "if plan.step is Step.WRITE:",
+    ),
     "what expired says more than a reading": (
         "drift.on_expiry(perceived.dropped, perceived.belief, around) or found",
         "found or drift.on_expiry(perceived.dropped, perceived.belief, around)",
@@ -246,6 +254,21 @@ DECISION: dict[str, tuple[str, str]] = {
     "people read the number that is shown": (
         "shown, expected, cause = difference.shown, difference.expected",
         "shown, expected, cause = difference.expected, difference.shown",
+    ),
+}
+DEMAND: dict[str, tuple[str, str]] = {
+    "a line is what it names": ("return self.listing == other.listing", "return True"),
+    "the listing that a line named before is given up": (
+        "found.append(_given_up(stored, old, at))",
+        "pass",
+    ),
+    "a line that nobody removed is kept": (
+        "return self.version != stored.version and bool(self.lines)",
+        "return True",
+    ),
+    "the rest of a partial shipment is what may come back": (
+        "return max(0, held - line.fulfilled)",
+        "return held",
     ),
 }
 NAMED: dict[str, tuple[str, str]] = {
@@ -296,6 +319,10 @@ FACTS = [
 
 MUTANTS = [
     *FACTS,
+    *(
+        ("zaiko_core.domain.demand", "unit/test_order_lines.py", name, *change)
+        for name, change in DEMAND.items()
+    ),
     *(
         ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)
         for name, change in FENCE.items()

@@ -59,7 +59,7 @@ def release(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
     is so already changes nothing. Raises NotFound, OrderNotOpen when nothing is open."""
     record = _get(uow, shop, order).record
     if record.released_at is None:
-        if record.holds == 0:
+        if not record.may_be_open:
             raise OrderNotOpen(f"order {order} has no open units; nothing is to be released")
         gone = replace(record, released_at=uow.now, released_for=BY_HAND, kept=False)
         orders.decide(uow, shop, [gone], MovementKind.ORDER_WRITTEN_OFF)
@@ -70,7 +70,7 @@ def hold(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
     """Promise the open units of an order, also again, whatever the policy says from now on. What is
     so already changes nothing. Raises NotFound, OrderNotOpen when nothing is open."""
     record = _get(uow, shop, order).record
-    if record.holds == 0:
+    if not record.may_be_open:
         raise OrderNotOpen(f"order {order} has no open units; nothing is to be held")
     if record.released_at is not None or not record.kept:
         held = replace(record, released_at=None, released_for="", kept=True)

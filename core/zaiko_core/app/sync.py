@@ -163,7 +163,7 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
         belief = recorder.add(item, seen, decision)
-        if decision.assessment.target is not None:
+        if decision.assessment.breakdown is not None:
             quotas.note(item.link, belief, movable=not shadow)
     recorder.save()
     escrow.freed(
@@ -247,11 +247,12 @@ class _PlanRecorder:
                 )
             )
         link = before
-        if assessment.target is not None:
+        if assessment.breakdown is not None:
             link = replace(
                 before,
                 belief=assessment.belief,
-                target=assessment.target,
+                target=assessment.breakdown.target,
+                withheld=assessment.breakdown.terms,
                 read_at=before.read_at if seen is None else seen.at,
             )
         match decision:
@@ -268,9 +269,9 @@ class _PlanRecorder:
             case Read():
                 self.unread += 1
                 if decision.due_at is not None:
-                    self.changed.append(replace(link, due_at=decision.due_at))
+                    self.changed.append(_waiting(link, decision.due_at))
             case Wait():
-                self.changed.append(replace(link, due_at=decision.due_at))
+                self.changed.append(_waiting(link, decision.due_at))
             case Push():
                 link = self._push(item, link, decision)
                 self.changed.append(link)
@@ -298,12 +299,7 @@ class _PlanRecorder:
         """Keep a link that is done with. Watchers are not notified where a number was read and is
         what it was."""
         self.confirmed += 1
-        unchanged = (before.state, before.target, before.confirmed) == (
-            after.state,
-            after.target,
-            after.confirmed,
-        )
-        (self.verified if unchanged else self.changed).append(after)
+        (self.verified if _seen_alike(before, after) else self.changed).append(after)
 
     def _push(self, item: DueLink, link: LinkRecord, push: Push) -> LinkRecord:
         now, breakdown = self._uow.now, push.assessment.breakdown
@@ -402,6 +398,21 @@ def settle(
     return confirmed, failed
 
 
+def _waiting(link: LinkRecord, due_at: int) -> LinkRecord:
+    """Return the link whose number was computed and is to be sent later."""
+    state = LinkState.PENDING if link.state is LinkState.SYNCED else link.state
+    return replace(link, state=state, due_at=due_at)
+
+
+def _seen_alike(before: LinkRecord, after: LinkRecord) -> bool:
+    """Return whether both look alike to people."""
+    same = [
+        (link.state, link.target, link.withheld, link.confirmed, link.problem)
+        for link in (before, after)
+    ]
+    return same[0] == same[1]
+
+
 def failing(link: LinkRecord, problem: Problem, now: int) -> LinkRecord:
     """Set the link aside with its own back-off."""
     attempt = link.attempt + 1
@@ -420,7 +431,7 @@ def failing(link: LinkRecord, problem: Problem, now: int) -> LinkRecord:
 def _compared(link: LinkRecord, shown: int | None, now: int) -> LinkRecord:
     """Return the link in shadow after it was compared; the next change, or the audit, compares it
     again."""
-    differs = shown != link.target
+    differs = shown != link.sent
     return replace(
         link,
         state=LinkState.SHADOW,

@@ -84,13 +84,13 @@ class Perception:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What every decision rests on: the belief to store, the number that the shop is to show, how
-    that number came about, and the difference to write down."""
+    """What every decision rests on: the belief to store, how the number came about that the shop
+    is to show, and the difference to write down."""
 
     belief: InventoryBelief
-    target: int | None = None
-    """None: the number could not be read, so nothing was computed."""
     breakdown: Breakdown | None = None
+    """None: the number could not be read, so nothing was computed. It ends at the number that the
+    shop is to show now; in Read the fence's own terms are not known yet."""
     finding: DriftFinding | None = None
 
 
@@ -185,20 +185,21 @@ def decide(
     limit, waits = quota.allowed(belief)
     if limit is not None:
         breakdown = breakdown.then(Label.ESCROW, min(breakdown.quantity, limit))
-    wanted = breakdown.quantity
     if link.shadow:
-        compared = Assessment(belief, wanted, breakdown)
+        compared = Assessment(belief, breakdown)
         return Read(compared) if seen is None else Compared(compared, seen.quantity)
     belief, plan = fence.plan(
         belief,
-        wanted,
+        breakdown.quantity,
         policy.mode,
         fresh=seen is not None,
         visibility=policy.visibility,
         now=now,
     )
-    finding = _finding(perceived, link.circumstances)
-    assessment = Assessment(belief, wanted, breakdown, finding)
+    if plan.step is not Step.READ:
+        breakdown = _after_fence(breakdown, belief, plan.quantity)
+    assessment = Assessment(belief, breakdown, _finding(perceived, link.circumstances))
+    finding = assessment.finding
     if finding is not None and finding.held:
         return Fail(assessment, _left_to_people(finding.difference), due_at=now + HOLD)
     if plan.step is Step.DONE:
@@ -209,9 +210,7 @@ def decide(
         return Read(assessment, pause_until)
     if pause_until is not None:
         return Wait(assessment, pause_until)
-    sent = breakdown.then(Label.SUSPECTED, max(0, wanted - belief.unexplained))
-    sent = sent.then(Label.DOUBT, plan.quantity)
-    return Push(Assessment(belief, wanted, sent, finding), plan.quantity)
+    return Push(assessment, plan.quantity)
 
 
 def sellable(parts: Sequence[Part], balances: Mapping[str, Balance]) -> int:
@@ -225,6 +224,12 @@ def _before_escrow(link: LinkFacts, balances: Mapping[str, Balance], policy: Pol
         within = min(max(0, quantity), breakdown.target)
         breakdown = breakdown.then(f"{Label.ADJUSTMENT}/{plugin}", within)
     return breakdown.then(Label.MAXIMUM, min(breakdown.quantity, policy.maximum))
+
+
+def _after_fence(breakdown: Breakdown, belief: InventoryBelief, quantity: int) -> Breakdown:
+    """Name what the fence withholds: the breakdown ends at `quantity`."""
+    suspected = max(0, breakdown.quantity - belief.unexplained)
+    return breakdown.then(Label.SUSPECTED, suspected).then(Label.DOUBT, quantity)
 
 
 def _finding(perceived: Perception, around: Circumstances) -> DriftFinding | None:

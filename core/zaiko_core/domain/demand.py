@@ -41,6 +41,13 @@ class DemandLine:
         """Units the buyer still wants or has got: ordered − cancelled, never below 0."""
         return max(0, self.ordered - self.cancelled)
 
+    def names_what(self, other: DemandLine) -> bool:
+        """Return whether both readings of this line name the same listing. Where one of them names
+        none, the code decides."""
+        if self.listing and other.listing:
+            return self.listing == other.listing
+        return self.sku == other.sku
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
@@ -64,6 +71,9 @@ class OrderRecord:
     """How many readings have changed this order; makes the cause keys of its movements unique."""
     lines_known: bool = True
     """False only in a reading that could not read what is in the order; never in what is stored."""
+    edited: bool | None = None
+    """Whether lines may have been taken out of the order, as far as the platform says it; only in a
+    reading, never in what is stored."""
     archived_at: int | None = None
     """When it was first read as archived (µs since 1970)."""
     released_at: int | None = None
@@ -73,6 +83,15 @@ class OrderRecord:
     """The suspicion, or BY_HAND."""
     kept: bool = False
     """A person said that its open units are promised."""
+    unreadable_at: int | None = None
+    """Since when (µs) what is in it cannot be read. None: its last reading was understood."""
+    lines_missing_at: int | None = None
+    """Since when (µs) the shop leaves out lines of it that nobody has removed; they are kept."""
+
+    @property
+    def was_read(self) -> bool:
+        """Whether what is in it was ever understood."""
+        return self.unreadable_at is None or bool(self.lines)
 
     def supersedes(self, stored: OrderRecord) -> bool:
         """Return whether this reading is newer than the stored one. Of equal versions (platforms
@@ -101,14 +120,52 @@ class OrderRecord:
     def settled(self, stored: OrderRecord | None) -> OrderRecord:
         """Return this reading as it counts. One that could not read the lines keeps all that was
         known, apart from being shown to a person, and counts nothing when nothing was known. It has
-        no version, so that any later reading supersedes it."""
+        no version, so that any later reading supersedes it. A line that the shop left out although
+        nobody removed it is kept as it was."""
         if self.lines_known:
-            return self
-        base = stored or replace(self, version=0, lines=(), lines_known=True)
+            return self._completed(stored)
+        base = stored or replace(self, version=0, lines=(), lines_known=True, edited=None)
         if base.vanished_at is not None:
             # Found again, whatever is in it.
             base = replace(base, released_at=None, released_for="")
-        return replace(base, read_at=self.read_at, state_known=False, vanished_at=None)
+        since = base.unreadable_at or self.read_at
+        return replace(
+            base,
+            read_at=self.read_at,
+            state_known=False,
+            vanished_at=None,
+            unreadable_at=since if base.state is DemandState.OPEN else None,
+        )
+
+    def _completed(self, stored: OrderRecord | None) -> OrderRecord:
+        before = {line.line: line for line in stored.lines} if stored else {}
+        # A listing that was deleted in the shop is still what the line sold.
+        lines = tuple(
+            replace(line, listing=old.listing)
+            if (old := before.get(line.line)) and not line.listing and line.names_what(old)
+            else line
+            for line in self.lines
+        )
+        here = {line.line for line in lines}
+        lost = tuple(old for name, old in before.items() if old.wanted and name not in here)
+        missing_at = None
+        if stored is not None and lost and not self._removes_lines(stored):
+            lines, missing_at = lines + lost, stored.lines_missing_at or self.read_at
+        return replace(self, lines=lines, edited=None, lines_missing_at=missing_at)
+
+    def _removes_lines(self, stored: OrderRecord) -> bool:
+        """Return whether a line that this reading lacks was removed: the platform says that the
+        order was edited, or that it changed at all. An order that is open has lines."""
+        if self.state is not DemandState.OPEN:
+            return True
+        if self.edited is not None:
+            return self.edited
+        return self.version != stored.version and bool(self.lines)
+
+    @property
+    def may_be_open(self) -> bool:
+        """Whether units of this order are open, or may be: it cannot be read."""
+        return self.holds > 0 or self.unreadable_at is not None
 
     @property
     def holds(self) -> int:
@@ -163,14 +220,27 @@ class Sold:
     """What a reading of one order means for the number that the shop itself shows for one listing:
     `units` more were taken at the time `at` (µs since 1970, by the shop's clock); `released` units
     were cancelled or removed, which the shop may or may not have given back, as only a read can
-    tell; `uncertain` when the number has to be read for another reason (a closed order was opened
-    again, or was never seen open)."""
+    tell; `unshipped` of them had not left yet, which are those that most shops give back;
+    `uncertain` when the number has to be read for another reason (a closed order or a cancelled
+    unit was opened again, or an order was never seen open)."""
 
     listing: str
     units: int
     at: int
     released: int = 0
     uncertain: bool = False
+    unshipped: int = 0
+
+    def __add__(self, other: Sold) -> Sold:
+        """Return both, of one listing at one time, as one."""
+        return Sold(
+            self.listing,
+            self.units + other.units,
+            self.at,
+            self.released + other.released,
+            self.uncertain or other.uncertain,
+            self.unshipped + other.unshipped,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +267,9 @@ def reconcile(
 
     `stored` is the order as last stored, `demands` its present demands by product, `parts_of` the
     parts of the linked listings that occur in it. A line keeps the parts that it was first counted
-    as, whatever its listing is linked to later. The caller has already decided that the reading
-    supersedes the stored one. `kind` names the movements when the reading is not the reason
-    (linking); otherwise it follows from what changed.
+    as, whatever its listing is linked to later, for as long as it names that listing. The caller
+    has already decided that the reading supersedes the stored one. `kind` names the movements when
+    the reading is not the reason (linking); otherwise it follows from what changed.
     """
     before = {line.line: line for line in stored.lines} if stored else {}
     lines = tuple(_counted(line, before.get(line.line), parts_of) for line in reading.lines)
@@ -228,7 +298,7 @@ def reconcile(
                     cause=f"order/{shop}/{record.order}/{applied}/{product}",
                     delta=delta,
                     demand=DemandRef(shop, record.order),
-                    occurred_at=record.placed_at if stored is None else record.version,
+                    occurred_at=_happened_at(record, stored),
                 )
             )
     return Reconciled(record, changed, entries, _sold(record, stored))
@@ -239,10 +309,16 @@ def _counted(
 ) -> DemandLine:
     parts = (
         stored.parts
-        if stored is not None and stored.parts is not None
+        if stored is not None and stored.parts is not None and line.names_what(stored)
         else parts_of.get(line.listing)
     )
     return line if line.parts == parts else replace(line, parts=parts)
+
+
+def _happened_at(record: OrderRecord, stored: OrderRecord | None) -> int:
+    """Return when what a reading says happened: the first one that was understood says what was
+    placed."""
+    return record.version if stored is not None and stored.was_read else record.placed_at
 
 
 def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
@@ -278,29 +354,71 @@ def _kind(record: OrderRecord, old: Demand, new: Demand, *, known: bool) -> Move
 
 
 def _sold(record: OrderRecord, stored: OrderRecord | None) -> list[Sold]:
-    """Return how the order moved the shop's own number. Shipping does not move it; a released order
-    may or may not have been restocked."""
+    """Return how the order moved the shop's own numbers, by listing. Shipping does not move them; a
+    released order may or may not have been restocked. A line that names another listing than before
+    gave back the old one and took the new one."""
     before = {line.line: line for line in stored.lines} if stored else {}
-    closed = record.state in (DemandState.CANCELLED, DemandState.DELETED)
-    was_closed = stored is not None and stored.state in (DemandState.CANCELLED, DemandState.DELETED)
-    at = record.placed_at if stored is None else record.version
-    result: list[Sold] = []
+    at = _happened_at(record, stored)
+    found: list[Sold] = []
     for line in record.lines:
-        if not line.listing:
-            continue
         old = before.get(line.line)
-        taken_before = old.ordered if old else 0
-        wanted_before = old.wanted if old and not was_closed else 0
-        wanted = 0 if closed else line.wanted
-        grown = max(0, line.ordered - taken_before)
-        if closed and old is None:
-            # Placed and closed before it was ever read: whether the number felt either is for a
-            # read to tell.
-            sold = Sold(line.listing, 0, at, uncertain=line.ordered > 0)
-        else:
-            reopened = was_closed and not closed
-            released = 0 if reopened else max(0, wanted_before + grown - wanted)
-            sold = Sold(line.listing, grown, at, released, uncertain=reopened and line.ordered > 0)
-        if sold.units or sold.released or sold.uncertain:
-            result.append(sold)
-    return result
+        since = at
+        if old is not None and old.listing != line.listing:
+            if old.listing and stored is not None:
+                found.append(_given_up(stored, old, at))
+            elif line.names_what(old):
+                # What it sold is known only now.
+                since = record.placed_at
+            old = None
+        if line.listing:
+            found.append(_taken(record, line, stored, old, since))
+    moved: dict[tuple[str, int], Sold] = {}
+    for sold in found:
+        known = moved.get((sold.listing, sold.at))
+        moved[sold.listing, sold.at] = sold if known is None else known + sold
+    return [sold for sold in moved.values() if sold.units or sold.released or sold.uncertain]
+
+
+_CLOSED = (DemandState.CANCELLED, DemandState.DELETED)
+
+
+def _given_up(stored: OrderRecord, old: DemandLine, at: int) -> Sold:
+    """Return what a line released when it came to name another listing."""
+    released = 0 if stored.state in _CLOSED else old.wanted
+    return Sold(old.listing, 0, at, released, unshipped=_left(stored, old, released))
+
+
+def _taken(
+    record: OrderRecord,
+    line: DemandLine,
+    stored: OrderRecord | None,
+    old: DemandLine | None,
+    at: int,
+) -> Sold:
+    closed = record.state in _CLOSED
+    if closed and old is None:
+        # Placed and closed before it was ever read: whether the number felt either is for a read to
+        # tell.
+        return Sold(line.listing, 0, at, uncertain=line.ordered > 0)
+    was_closed = stored is not None and stored.state in _CLOSED
+    reopened = was_closed and not closed
+    grown = max(0, line.ordered - (old.ordered if old else 0))
+    held = (old.wanted if old and not was_closed else 0) + grown
+    wanted = 0 if closed else line.wanted
+    released = 0 if reopened else max(0, held - wanted)
+    fulfilled = replace(line, fulfilled=max(line.fulfilled, old.fulfilled if old else 0))
+    return Sold(
+        line.listing,
+        grown,
+        at,
+        released,
+        uncertain=(reopened and line.ordered > 0) or (not reopened and wanted > held),
+        unshipped=min(released, _left(stored, fulfilled, held)),
+    )
+
+
+def _left(stored: OrderRecord | None, line: DemandLine, held: int) -> int:
+    """Return how many of the `held` units of a line had not been shipped."""
+    if stored is not None and stored.state is DemandState.SHIPPED:
+        return 0
+    return max(0, held - line.fulfilled)

@@ -57,6 +57,8 @@ class InventoryBelief:
     released: int = 0
     """Units of cancelled or edited orders that the shop may have given back since the number was
     last settled."""
+    unshipped: int = 0
+    """Those of the released units that had not left: most shops give back these alone."""
     adopted_at: int = 0
     """When a number that nothing explained was last adopted as it was: orders placed before that
     were in it."""
@@ -115,6 +117,7 @@ def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
         pending=None if pending is None else replace(pending, quantity=pending.quantity - rest),
         replaced=None if belief.replaced is None else belief.replaced - rest,
         released=belief.released + own.released,
+        unshipped=belief.unshipped + own.unshipped,
         must_read=belief.must_read or own.uncertain or own.released > 0 or contained > 0,
     )
 
@@ -123,16 +126,17 @@ def observe(
     belief: InventoryBelief, quantity: int | None, *, at: int, now: int
 ) -> tuple[InventoryBelief, ReadingVerdict]:
     """Settle what the shop showed at `at`, after orders were fetched. What it could show is known:
-    a pending write applied or not, released units given back or not. The value that equals the
+    a pending write applied or not, released units given back or not, or only those that had not
+    left. The value that equals the
     number, else the smallest above it, is the likely explanation, and what is missing from it is
     unexplained. What would be missing from the largest value besides is uncertain."""
     if quantity is None:
         return InventoryBelief(adopted_at=at, must_read=False), ReadingVerdict.FIRST
     pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
     bases = {value for value in (belief.expected, *pending) if value is not None}
-    possible = sorted(
-        value for value in bases | {base + belief.released for base in bases} if value >= quantity
-    )
+    returned = (0, belief.unshipped, belief.released)
+    explained = {base + units for base in bases for units in returned}
+    possible = sorted(value for value in explained if value >= quantity)
     if not bases:
         return InventoryBelief(
             expected=quantity, adopted_at=at, must_read=False

@@ -1,6 +1,7 @@
-"""A number that was sent to a shop, and why it is not the target (ADR 0011). Pure.
+"""The number that a shop is to show, and why it is not the target (ADR 0011, ADR 0037). Pure.
 
-Every push adds up: `target − Σ terms = quantity`.
+Every push and every link adds up: `target − Σ terms = quantity`. The terms of a link are what is
+withheld of its target.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 
 
 class Label:
-    """Names of terms. The set is open: each rule that changes a number between target and push
-    adds its own."""
+    """Names of terms. The set is open: each rule that withholds units between target and push adds
+    its own."""
 
     MAXIMUM = "PLATFORM_MAXIMUM"
     """The platform takes no larger number."""

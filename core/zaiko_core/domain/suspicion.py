@@ -20,6 +20,10 @@ class Suspicion(enum.StrEnum):
     VANISHED = "VANISHED"
     UNPAID = "UNPAID"
     STATE_UNKNOWN = "STATE_UNKNOWN"
+    ORDER_UNREADABLE = "ORDER_UNREADABLE"
+    """What is in it cannot be read: it may have taken any units of its shop."""
+    LINE_MISSING = "LINE_MISSING"
+    """The shop leaves out a line that nobody removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,9 @@ class SuspectPolicy:
 
 
 def suspicions(order: OrderRecord, policy: SuspectPolicy, now: int) -> dict[Suspicion, int]:
-    """Return what is odd about an order with open units, and since when (µs since 1970; 0: not
-    known). An order that was released has nothing odd."""
-    if order.holds == 0 or order.released_at is not None:
+    """Return what is odd about an order that has open units, or may have some, and since when
+    (µs since 1970; 0: not known). An order that was released has nothing odd."""
+    if order.released_at is not None or not order.may_be_open:
         return {}
     found: dict[Suspicion, int] = {}
     if order.archived:
@@ -50,8 +54,12 @@ def suspicions(order: OrderRecord, policy: SuspectPolicy, now: int) -> dict[Susp
         found[Suspicion.VANISHED] = order.vanished_at
     if order.paid is False and (since := order.placed_at + policy.unpaid_after * DAY) <= now:
         found[Suspicion.UNPAID] = since
-    if not order.state_known:
+    if order.unreadable_at is not None:
+        found[Suspicion.ORDER_UNREADABLE] = order.unreadable_at
+    elif not order.state_known:
         found[Suspicion.STATE_UNKNOWN] = 0
+    if order.lines_missing_at is not None:
+        found[Suspicion.LINE_MISSING] = order.lines_missing_at
     return found
 
 

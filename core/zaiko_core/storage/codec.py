@@ -15,11 +15,19 @@ from sqlalchemy import Table, Text
 from sqlalchemy.types import JSON
 
 from zaiko_core.domain.problem import Problem, problem_from
+from zaiko_core.domain.push import Term
 
 R = TypeVar("R")
 _Convert = Callable[[Any], Any]
 Conversion = tuple[_Convert | None, _Convert | None]
 """Makes the field's value of the column's, and the other way round. None: they are the same."""
+
+
+TERMS: Conversion = (
+    lambda document: tuple(Term(label, units) for label, units in document),
+    lambda terms: [[term.label, term.units] for term in terms],
+)
+"""The terms of a breakdown, as `[[label, units], …]`."""
 
 
 class Codec(Generic[R]):

@@ -28,7 +28,7 @@ from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import Balance
 from zaiko_core.storage import schema
-from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.codec import TERMS, Codec
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -46,7 +46,7 @@ from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
-LINKS = Codec(schema.links, LinkRecord, derived={"parts": ()})
+LINKS = Codec(schema.links, LinkRecord, derived={"parts": ()}, conversions={"withheld": TERMS})
 BELIEFS = Codec(schema.links, InventoryBelief)
 _SAVED = [
     name for name in LINKS.columns if name not in (*_KEYS, "due_at", "due_revision", "created_at")

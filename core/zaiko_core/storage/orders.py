@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select
+from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select, union
 
 from zaiko_core.app.records import Page, StoredOrder
 from zaiko_core.domain.demand import DemandLine, OrderRecord
@@ -43,6 +43,8 @@ _FACTS = (
     "released_at",
     "released_for",
     "kept",
+    "unreadable_at",
+    "lines_missing_at",
     "applied",
     "holds",
     "uncounted",
@@ -63,7 +65,7 @@ def _lines_of(dialect: str) -> Executable:
 _ORDERS = Codec(
     schema.orders,
     OrderRecord,
-    derived={"lines": (), "lines_known": True},
+    derived={"lines": (), "lines_known": True, "edited": None},
     columns={"order": "order_id"},
 )
 _LINES = Codec(
@@ -152,17 +154,18 @@ class OrderRows(Scope):
         return list(self.execute(query).scalars())
 
     def holding(self, shop: str, *, limit: int, after: str) -> list[str]:
-        """Return the ids of orders that hold units by the shop's account, by id."""
+        """Return the ids of orders that hold units by the shop's account, or that may because they
+        cannot be read, by id."""
         table = schema.orders
-        query = (
-            select(table.c.order_id)
-            .where(
-                self.mine(table), table.c.shop == shop, table.c.holds > 0, table.c.order_id > after
+        mine = (self.mine(table), table.c.shop == shop, table.c.order_id > after)
+        # Two indexes, each of few orders.
+        found = union(
+            *(
+                select(table.c.order_id).where(*mine, are)
+                for are in (table.c.holds > 0, table.c.unreadable_at.is_not(None))
             )
-            .order_by(table.c.order_id)
-            .limit(limit)
         )
-        return list(self.execute(query).scalars())
+        return list(self.execute(found.order_by("order_id").limit(limit)).scalars())
 
     def any_of(self, shop: str) -> bool:
         """Return whether the shop has an order."""
@@ -182,8 +185,8 @@ class OrderRows(Scope):
     def page(
         self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool
     ) -> list[StoredOrder]:
-        """Return a page by (shop, order). `suspect`: only orders that hold units while archived,
-        vanished or of an unknown state."""
+        """Return a page by (shop, order). `suspect`: only orders that a person should check
+        (`domain.suspicion.suspicions`)."""
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
         if shop:
@@ -201,12 +204,17 @@ class OrderRows(Scope):
     def count(self, *, suspect: bool = False, uncounted: bool = False) -> int:
         """Count orders with open units, filtered as in `page`."""
         table = schema.orders
-        query = select(func.count()).select_from(table).where(self.mine(table), table.c.holds > 0)
-        if suspect:
-            query = query.where(self._is_suspect())
+        counted = select(func.count()).select_from(table)
+        query = counted.where(self.mine(table), table.c.holds > 0)
         if uncounted:
             query = query.where(table.c.uncounted)
-        return self.execute(query).scalar() or 0
+        if not suspect:
+            return self.execute(query).scalar() or 0
+        found = self.execute(query.where(self._is_suspect())).scalar() or 0
+        if not uncounted:
+            others = counted.where(self.mine(table), table.c.holds == 0, self._is_unreadable())
+            found += self.execute(others).scalar() or 0
+        return found
 
     def _is_suspect(self) -> Any:
         """Return the condition of `domain.suspicion.suspicions`."""
@@ -220,9 +228,18 @@ class OrderRows(Scope):
         patience = cast(func.coalesce(after, UNPAID_AFTER), BigInteger) * DAY
         unpaid = and_(table.c.paid.is_(False), table.c.placed_at + patience <= self.now)
         doubtful = or_(
-            table.c.archived, table.c.vanished_at.is_not(None), unpaid, ~table.c.state_known
+            table.c.archived,
+            table.c.vanished_at.is_not(None),
+            unpaid,
+            ~table.c.state_known,
+            table.c.lines_missing_at.is_not(None),
         )
-        return and_(table.c.holds > 0, table.c.released_at.is_(None), doubtful)
+        held = and_(table.c.holds > 0, table.c.released_at.is_(None), doubtful)
+        return or_(held, self._is_unreadable())
+
+    def _is_unreadable(self) -> Any:
+        table = schema.orders
+        return and_(table.c.unreadable_at.is_not(None), table.c.released_at.is_(None))
 
     def suspect(self, shop: str, *, limit: int, after: str) -> list[StoredOrder]:
         """Return orders of the shop that are suspect (`domain.suspicion`), by id."""

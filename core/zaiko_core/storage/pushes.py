@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Row, Text, and_, delete, select, true
 
 from zaiko_core.app.records import PushRecord, PushResult
-from zaiko_core.domain.push import PushOutcome, Term
+from zaiko_core.domain.push import PushOutcome
 from zaiko_core.storage import schema
-from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.codec import TERMS, Codec
 from zaiko_core.storage.rowset import insert_rows, rowset, update_rows
 from zaiko_core.storage.scope import Scope
 
@@ -20,12 +20,7 @@ _LINK = ("shop", "listing")
 _PUSHES = Codec(
     schema.pushes,
     PushRecord,
-    conversions={
-        "terms": (
-            lambda document: tuple(Term(label, units) for label, units in document),
-            lambda terms: [[term.label, term.units] for term in terms],
-        )
-    },
+    conversions={"terms": TERMS},
 )
 
 

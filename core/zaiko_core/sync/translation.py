@@ -57,6 +57,7 @@ def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
         # An order that lost its lines on the way would release them: both words mean the same here.
         state_known=order.state_known and order.lines_known,
         lines_known=order.lines_known,
+        edited=order.edited,
         platform_state=_text(order.platform_state),
         archived=order.archived,
         paid=order.paid,

@@ -55,6 +55,7 @@ def test_the_order_of_the_fact_sheet_is_understood() -> None:
         ],
         paid=True,
         platform_state="PARTIALLY_FULFILLED/PARTIALLY_REFUNDED",
+        edited=False,
     )
 
 

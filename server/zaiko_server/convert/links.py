@@ -10,6 +10,7 @@ from zaiko_core.app.orders import Counted
 from zaiko_core.app.records import LinkRecord, LinkState
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.push import total
 
 from zaiko_server import names
 from zaiko_server.convert.problems import problem
@@ -54,6 +55,10 @@ def status(
         link=names.LINK(merchant, record.shop, record.listing),
         state=link_pb2.LinkStatus.State.Value(f"STATE_{record.state.value}"),
         target=record.target,
+        withheld=total(record.withheld),
+        withheld_parts=[
+            link_pb2.WithheldPart(label=term.label, units=term.units) for term in record.withheld
+        ],
         confirmed=record.confirmed,
         last_success_time=timestamp(record.last_success_at),
         last_attempt_time=timestamp(record.last_attempt_at),
@@ -68,7 +73,7 @@ def status(
 
 def difference(merchant: str, record: LinkRecord, *, sku: str) -> shop_pb2.ShadowDifference:
     """Return what shadow mode found for a link."""
-    target = record.target or 0
+    target = record.sent or 0
     return shop_pb2.ShadowDifference(
         link=names.LINK(merchant, record.shop, record.listing),
         sku=sku,

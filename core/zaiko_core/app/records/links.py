@@ -11,7 +11,7 @@ from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.problem import Problem
-from zaiko_core.domain.push import PushOutcome, Term
+from zaiko_core.domain.push import PushOutcome, Term, total
 from zaiko_core.domain.stock import Balance
 
 
@@ -42,6 +42,10 @@ class LinkRecord:
     due_revision: int = 0
     attempt: int = 0
     target: int | None = None
+    """What its stock allows the shop to show, before anything is withheld; None: not computed
+    yet."""
+    withheld: tuple[Term, ...] = ()
+    """What is withheld of the target, and why: SYNCED means that `sent` is confirmed."""
     confirmed: int | None = None
     last_success_at: int | None = None
     last_attempt_at: int | None = None
@@ -49,10 +53,16 @@ class LinkRecord:
     read_at: int = 0
     """When the shop's number was last read and settled; 0 = never."""
     differ_since: int | None = None
-    """In shadow: since when the shop shows another number than the target."""
+    """In shadow: since when the shop shows another number than it would be sent."""
     created_at: int = 0
     updated_at: int = 0
     revision: int = 0
+
+    @property
+    def sent(self) -> int | None:
+        """What the shop is to show now: the target less what is withheld. None: not computed
+        yet."""
+        return None if self.target is None else max(0, self.target - total(self.withheld))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Text
 
 metadata = MetaData(
@@ -46,3 +48,8 @@ def time(name: str) -> Column[int]:
 def maybe_time(name: str) -> Column[int]:
     """µs since 1970, or none."""
     return Column(name, BigInteger)
+
+
+def terms(name: str) -> Column[Any]:
+    """[[label, units], …]"""
+    return Column(name, JSON_VALUE, nullable=False, server_default="[]")

@@ -23,6 +23,7 @@ from zaiko_core.storage.schema.columns import (
     id_,
     maybe_time,
     metadata,
+    terms,
     time,
     units,
 )
@@ -40,6 +41,7 @@ links = Table(
     time("unexplained_since"),
     units("uncertain"),
     units("released"),
+    units("unshipped"),
     time("adopted_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
@@ -62,6 +64,7 @@ links = Table(
     # Status.
     id_("state"),
     Column("target", UNITS),
+    terms("withheld"),  # target − Σ units = what the shop is to show (domain/push.py)
     Column("confirmed", UNITS),
     maybe_time("last_success_at"),
     maybe_time("last_attempt_at"),

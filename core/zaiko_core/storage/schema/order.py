@@ -35,6 +35,8 @@ orders = Table(
     maybe_time("released_at"),  # ADR 0022
     string("released_for"),
     Column("kept", Boolean, nullable=False, server_default=false()),
+    maybe_time("unreadable_at"),  # since when what is in it cannot be read (ADR 0034)
+    maybe_time("lines_missing_at"),
     count("applied"),
     units("holds"),  # units still open by the shop's account
     Column(
@@ -51,6 +53,14 @@ orders = Table(
         "order_id",
         postgresql_where=text("holds > 0"),
         sqlite_where=text("holds > 0"),
+    ),
+    Index(
+        "ix_orders_unreadable",
+        "merchant",
+        "shop",
+        "order_id",
+        postgresql_where=text("unreadable_at IS NOT NULL"),
+        sqlite_where=text("unreadable_at IS NOT NULL"),
     ),
 )
 

@@ -110,6 +110,8 @@ def order_of(draft: Draft, more: Sequence[Any] = ()) -> Order:
         if cancelled_at is not None
         else "/".join(word for word in (fulfilment, financial) if word),
         state_known=fulfilment in _FULFILMENT and not problems,
+        # Lines that the staff removed are delivered with no units left.
+        edited=False,
     )
 
 

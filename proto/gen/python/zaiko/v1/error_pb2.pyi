@@ -243,6 +243,11 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """Also a Problem of a shop. The server does not have the key that sealed the shop's credentials.
     zaiko retries automatically.
     """
+    ERROR_REASON_ORDER_UNREADABLE: _ErrorReason.ValueType  # 79
+    """Problem of a shop. The connector cannot understand orders of it that may be open (metadata
+    `orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+    offered again, in any shop, until the orders are read or released.
+    """
     ERROR_REASON_ACCOUNT_CHANGED: _ErrorReason.ValueType  # 90
     """Also a Problem of a shop. The settings or credentials lead to another account of the platform
     (metadata `account`) than the one that the shop's links and orders are of (`shopAccount`).
@@ -457,6 +462,11 @@ ERROR_REASON_ADDITION_SETTLED: ErrorReason.ValueType  # 69
 ERROR_REASON_SECRET_KEY_MISSING: ErrorReason.ValueType  # 70
 """Also a Problem of a shop. The server does not have the key that sealed the shop's credentials.
 zaiko retries automatically.
+"""
+ERROR_REASON_ORDER_UNREADABLE: ErrorReason.ValueType  # 79
+"""Problem of a shop. The connector cannot understand orders of it that may be open (metadata
+`orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+offered again, in any shop, until the orders are read or released.
 """
 ERROR_REASON_ACCOUNT_CHANGED: ErrorReason.ValueType  # 90
 """Also a Problem of a shop. The settings or credentials lead to another account of the platform

@@ -205,7 +205,9 @@ class LinkStatus(message.Message):
         outcome.
         """
         STATE_SYNCED: LinkStatus._State.ValueType  # 4
-        """The shop has acknowledged the number that it should show."""
+        """The shop has acknowledged the number that it is to show now: `confirmed` is max(0, `target` −
+        `withheld`).
+        """
         STATE_FAILED: LinkStatus._State.ValueType  # 5
         """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
         STATE_HELD: LinkStatus._State.ValueType  # 6
@@ -214,8 +216,8 @@ class LinkStatus(message.Message):
         `problem`.
         """
         STATE_SHADOW: LinkStatus._State.ValueType  # 7
-        """The shop is in shadow mode, so zaiko sends nothing to it. `target` is what it would send.
-        `confirmed` is what the shop showed when it was read at `last_attempt_time`.
+        """The shop is in shadow mode, so zaiko sends nothing to it. max(0, `target` − `withheld`) is what
+        it would send. `confirmed` is what the shop showed when it was read at `last_attempt_time`.
         """
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -232,7 +234,9 @@ class LinkStatus(message.Message):
     outcome.
     """
     STATE_SYNCED: LinkStatus.State.ValueType  # 4
-    """The shop has acknowledged the number that it should show."""
+    """The shop has acknowledged the number that it is to show now: `confirmed` is max(0, `target` −
+    `withheld`).
+    """
     STATE_FAILED: LinkStatus.State.ValueType  # 5
     """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
     STATE_HELD: LinkStatus.State.ValueType  # 6
@@ -241,8 +245,8 @@ class LinkStatus(message.Message):
     `problem`.
     """
     STATE_SHADOW: LinkStatus.State.ValueType  # 7
-    """The shop is in shadow mode, so zaiko sends nothing to it. `target` is what it would send.
-    `confirmed` is what the shop showed when it was read at `last_attempt_time`.
+    """The shop is in shadow mode, so zaiko sends nothing to it. max(0, `target` − `withheld`) is what
+    it would send. `confirmed` is what the shop showed when it was read at `last_attempt_time`.
     """
 
     LINK_FIELD_NUMBER: builtins.int
@@ -255,12 +259,16 @@ class LinkStatus(message.Message):
     PROBLEM_FIELD_NUMBER: builtins.int
     SKU_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    WITHHELD_FIELD_NUMBER: builtins.int
+    WITHHELD_PARTS_FIELD_NUMBER: builtins.int
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     state: LinkStatus.State.ValueType
     """Output only. The state of its sync."""
     target: builtins.int
-    """Output only. What the shop should show; unset until it is first computed."""
+    """Output only. What the stock allows the shop to show, before anything is withheld; unset until
+    it is first computed. For a bundle: the smallest number over its parts.
+    """
     confirmed: builtins.int
     """Output only. What the shop last acknowledged; unset until the first time."""
     sku: builtins.str
@@ -269,6 +277,10 @@ class LinkStatus(message.Message):
     """
     revision: builtins.int
     """Output only. The merchant's revision at which this status last changed."""
+    withheld: builtins.int
+    """Output only. Units of the target that the shop is not sent now: the sum of `withheld_parts`. At
+    least 0.
+    """
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When `confirmed` was acknowledged; unset until the first time."""
@@ -285,6 +297,12 @@ class LinkStatus(message.Message):
     def problem(self) -> error_pb2.Problem:
         """Output only. What is wrong; unset if nothing is."""
 
+    @builtins.property
+    def withheld_parts(self) -> containers.RepeatedCompositeFieldContainer[WithheldPart]:
+        """Output only. Why they are withheld, in the order in which they were subtracted. Empty if nothing
+        is.
+        """
+
     def __init__(
         self,
         *,
@@ -298,10 +316,12 @@ class LinkStatus(message.Message):
         problem: error_pb2.Problem | None = ...,
         sku: builtins.str = ...,
         revision: builtins.int = ...,
+        withheld: builtins.int = ...,
+        withheld_parts: abc.Iterable[WithheldPart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_confirmed", b"_confirmed", "_target", b"_target", "confirmed", b"confirmed", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_confirmed", b"_confirmed", "_target", b"_target", "confirmed", b"confirmed", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "link", b"link", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "revision", b"revision", "sku", b"sku", "state", b"state", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_confirmed", b"_confirmed", "_target", b"_target", "confirmed", b"confirmed", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "link", b"link", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "revision", b"revision", "sku", b"sku", "state", b"state", "target", b"target", "withheld", b"withheld", "withheld_parts", b"withheld_parts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confirmed: _TypeAlias = typing.Literal["confirmed"]  # noqa: Y015
     _WhichOneofArgType__confirmed: _TypeAlias = typing.Literal["_confirmed", b"_confirmed"]  # noqa: Y015
@@ -311,6 +331,32 @@ class LinkStatus(message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__confirmed) -> _WhichOneofReturnType__confirmed | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__target) -> _WhichOneofReturnType__target | None: ...
+
+@typing.final
+class WithheldPart(message.Message):
+    """Units of a link's target that its shop is not sent, for one reason."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LABEL_FIELD_NUMBER: builtins.int
+    UNITS_FIELD_NUMBER: builtins.int
+    label: builtins.str
+    """Output only. UPPER_SNAKE, as in `Push.Term.label`. The list may grow: show an unknown label as
+    it is.
+    """
+    units: builtins.int
+    """Output only. Units that are subtracted; a negative number gives back what an earlier part took."""
+    def __init__(
+        self,
+        *,
+        label: builtins.str = ...,
+        units: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["label", b"label", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
 class LinkCounts(message.Message):

@@ -79,6 +79,14 @@ class Order(message.Message):
         """Still not paid `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
         SUSPICION_STATE_UNKNOWN: Order._Suspicion.ValueType  # 4
         """In a state that the connector does not know."""
+        SUSPICION_ORDER_UNREADABLE: Order._Suspicion.ValueType  # 5
+        """What is in it could not be read when it was last read, so it may have taken any units of its
+        shop (ERROR_REASON_ORDER_UNREADABLE). Ends when it is read, or released (ReleaseOrder).
+        """
+        SUSPICION_LINE_MISSING: Order._Suspicion.ValueType  # 6
+        """The shop leaves out a line that nobody removed. The line keeps its units. Ends when the line is
+        there again, or when the shop changes the order.
+        """
 
     class Suspicion(_Suspicion, metaclass=_SuspicionEnumTypeWrapper):
         """Why a person should check whether open units are really promised."""
@@ -93,6 +101,14 @@ class Order(message.Message):
     """Still not paid `Shop.suspect_policy.unpaid_suspect_days` after it was placed."""
     SUSPICION_STATE_UNKNOWN: Order.Suspicion.ValueType  # 4
     """In a state that the connector does not know."""
+    SUSPICION_ORDER_UNREADABLE: Order.Suspicion.ValueType  # 5
+    """What is in it could not be read when it was last read, so it may have taken any units of its
+    shop (ERROR_REASON_ORDER_UNREADABLE). Ends when it is read, or released (ReleaseOrder).
+    """
+    SUSPICION_LINE_MISSING: Order.Suspicion.ValueType  # 6
+    """The shop leaves out a line that nobody removed. The line keeps its units. Ends when the line is
+    there again, or when the shop changes the order.
+    """
 
     @typing.final
     class Line(message.Message):
@@ -280,8 +296,8 @@ class Order(message.Message):
     """Output only. True if a person held it (HoldOrder), so that the shop's policy does not apply."""
     @builtins.property
     def suspicions(self) -> containers.RepeatedScalarFieldContainer[Order.Suspicion.ValueType]:
-        """Output only. Why a person should check its open units. Empty if nothing is open or nothing is
-        suspect.
+        """Output only. Why a person should check its open units. Empty if nothing is suspect, or if
+        nothing can be open.
         """
 
     @builtins.property
