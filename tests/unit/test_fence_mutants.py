@@ -286,6 +286,15 @@ WEBHOOKS: dict[str, tuple[str, str]] = {
         "[]",
     ),
 }
+ACCOUNTS: dict[str, tuple[str, str]] = {
+    "a used shop stays with its account": ("is_other and is_used(uow, record.shop)", "False"),
+    "one account is not two shops of a merchant": ("holder.shop != record.shop", "False"),
+    "one account is not two merchants'": ("holder.merchant != uow.merchant", "False"),
+    "the account of former settings counts for nothing": (
+        "(record.settings, record.secrets) != (asked.settings, asked.secrets)",
+        "False",
+    ),
+}
 QUOTA: dict[str, tuple[str, str]] = {
     "a part counts in its own units": ("limits.append(now // part.count)", "limits.append(now)"),
     "the scarcest part limits": (
@@ -346,6 +355,10 @@ MUTANTS = [
     *(
         ("zaiko_core.supervision.webhooks", "sync/test_named_orders.py", name, *change)
         for name, change in WEBHOOKS.items()
+    ),
+    *(
+        ("zaiko_core.app.accounts", "sync/test_accounts.py", name, *change)
+        for name, change in ACCOUNTS.items()
     ),
     *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)

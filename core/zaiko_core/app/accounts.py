@@ -59,7 +59,7 @@ def confirm(uow: UnitOfWork, asked: ShopRecord, found: FoundAccount) -> None:
         uow.changed(ChangeKind.SHOP, [record.shop])
 
 
-def doubt(uow: UnitOfWork, shop: str) -> None:
+def ask_again(uow: UnitOfWork, shop: str) -> None:
     """Have the next run ask which account the shop is, and begin it now."""
     uow.shops.forget_account_check(shop)
     uow.trigger([shop])

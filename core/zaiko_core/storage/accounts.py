@@ -12,7 +12,7 @@ from zaiko_core.storage.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class AccountHolder:
     """The shop that an account is connected as."""
 
     merchant: str
@@ -22,7 +22,7 @@ class Holder:
 class AccountRows(Scope):
     """Accounts of platforms. One account is one shop's, whichever merchant's it is."""
 
-    def take(self, connector: str, account: str, shop: str) -> Holder:
+    def take(self, connector: str, account: str, shop: str) -> AccountHolder:
         """Connect the account as this shop unless it is connected already, and return the shop that
         has it. Waits for another transaction that connects the same account."""
         table = schema.accounts
@@ -40,7 +40,7 @@ class AccountRows(Scope):
             )
         ).one_or_none()
         assert found is not None
-        return Holder(found.merchant, found.shop)
+        return AccountHolder(found.merchant, found.shop)
 
     def leave(self, shop: str) -> None:
         """Disconnect what is connected as this shop."""

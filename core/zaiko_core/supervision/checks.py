@@ -64,7 +64,7 @@ class ShopChecks:
         try:
             account = await self._shops.accounts.ask(merchant, shop, connector)
         except (AccountChanged, AccountTaken) as error:
-            await self._db.write(merchant, lambda uow: accounts.doubt(uow, shop.shop))
+            await self._db.write(merchant, lambda uow: accounts.ask_again(uow, shop.shop))
             return [Finding(FindingLevel.ERROR, error.reason, error.message)]
         if account is None:
             return ()
