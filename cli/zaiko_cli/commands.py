@@ -67,7 +67,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_SEE)(sync.audit)
     app.command(rich_help_panel=_SEE)(explain.explain)
     app.add_typer(explain.oversells, name="oversells", rich_help_panel=_SEE)
-    app.command(rich_help_panel=_SEE)(sync.sync)
+    app.add_typer(sync.sync, name="sync", rich_help_panel=_SEE)
     app.add_typer(operations.operations, name="operations", rich_help_panel=_SEE)
     app.add_typer(merchants.merchants, name="merchants", rich_help_panel=_KEEP)
     app.add_typer(warehouses.warehouses, name="warehouses", rich_help_panel=_KEEP)

@@ -8,7 +8,13 @@ import re
 from collections.abc import Iterable
 
 import grpc
-from zaiko.v1 import listing_pb2, product_service_pb2, shop_service_pb2, warehouse_service_pb2
+from zaiko.v1 import (
+    listing_pb2,
+    order_service_pb2,
+    product_service_pb2,
+    shop_service_pb2,
+    warehouse_service_pb2,
+)
 
 from zaiko_cli.client import ApiClient
 from zaiko_cli.failure import USAGE, Failed
@@ -107,9 +113,66 @@ def listing(client: ApiClient, shop: str, typed: str) -> str:
     )
 
 
-def _with_sku(client: ApiClient, shop: str, sku: str) -> list[listing_pb2.Listing]:
+def link(client: ApiClient, shop: str, typed: str) -> str:
+    """Return the name of the link of a shop whose listing has this SKU, or else this id. Listings
+    without a link are not meant, and vanished ones are. Raises Failed if several are linked: a
+    listing that was made again has the SKU of the one that is gone."""
+    if typed.startswith("merchants/"):
+        return typed.replace("/listings/", "/links/")
+    linked = _with_sku(client, shop, typed, linked=True)
+    if len(linked) > 1:
+        which = ", ".join(
+            f"{last(item.name)} ({'no longer in the shop' if item.vanished else 'in the shop'})"
+            for item in linked
+        )
+        raise Failed(
+            f"{len(linked)} linked listings of {last(shop)} have the sku {typed!r}. Name one by "
+            f"its id: {which}."
+        )
+    if linked:
+        return linked[0].name.replace("/listings/", "/links/")
+    if is_listing(f"{shop}/listings/{typed}"):
+        return f"{shop}/links/{typed}"
+    raise Failed(
+        f"No linked listing of {last(shop)} has the sku or id {typed!r}. See `zaiko link list "
+        f"{last(shop)}`."
+    )
+
+
+def order(client: ApiClient, typed: str) -> str:
+    """Return the name of the order that is given as SHOP/ORDER, with the platform's id or the
+    number of the order. Raises Failed if none was read, or if several have the number."""
+    if typed.startswith("merchants/"):
+        return typed
+    shop, slash, named = typed.partition("/")
+    if not (shop and slash and named):
+        raise Failed(
+            "The order has the form SHOP/ORDER, with the shop's id and the order's id or number.",
+            USAGE,
+        )
+    request = order_service_pb2.ListOrdersRequest(parent=client.name("shops", shop))
+    for field in (request.filter.external_ids, request.filter.numbers):
+        field.append(named)
+        found = client.call(client.orders.ListOrders, request).orders
+        del field[:]
+        if len(found) == 1:
+            return found[0].name
+        if found:
+            ids = ", ".join(item.external_id for item in found)
+            raise Failed(
+                f"{len(found)} orders of {shop} have the number {named!r}. Name one by its id: "
+                f"{ids}."
+            )
+    raise Failed(f"No order {named!r} of {shop} has been read. See `zaiko orders list {shop}`.")
+
+
+def _with_sku(
+    client: ApiClient, shop: str, sku: str, *, linked: bool | None = None
+) -> list[listing_pb2.Listing]:
     request = shop_service_pb2.ListListingsRequest(parent=shop)
     request.filter.query = sku[:100]
+    if linked is not None:
+        request.filter.linked = linked
     return [
         item
         for item in client.pages(client.shops.ListListings, request, "listings")

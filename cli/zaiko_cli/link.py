@@ -85,6 +85,10 @@ def bulk_link(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be done.")
     ] = False,
+    auto: Annotated[
+        bool,
+        typer.Option("--auto", help="Also link listings that come later, by exact codes."),
+    ] = False,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Also show the listings that matched.")
     ] = False,
@@ -98,6 +102,7 @@ def bulk_link(
         match_barcode=barcode,
         enable_sync=enable_sync,
         dry_run=dry_run,
+        auto_link=auto,
     )
     done = follow(command, client.call(client.links.BulkLink, request).operation)
     report, show = done.bulk_link_report, command.show
@@ -132,6 +137,8 @@ def bulk_link(
         f"{report.unmatched_count} without a product, "
         f"{report.refused_count} refused; {report.counted_units} ordered units counted."
     )
+    if not (auto or report.dry_run):
+        show.note("With --auto, listings that come later are linked too, by exact codes.")
 
 
 @link.command("list")
@@ -221,9 +228,7 @@ def _switch(command: Command, shop: str, listing: str, *, enabled: bool) -> None
 
 
 def _name(client: ApiClient, shop: str, listing: str) -> str:
-    return find.listing(client, client.name("shops", shop), listing).replace(
-        "/listings/", "/links/"
-    )
+    return find.link(client, client.name("shops", shop), listing)
 
 
 def _part(typed: str) -> tuple[str, int]:

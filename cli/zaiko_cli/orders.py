@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import grpc
 import typer
 from zaiko.v1 import order_pb2, order_service_pb2
 
 from zaiko_cli import find
 from zaiko_cli.command import Command
-from zaiko_cli.failure import Failed, Refused
-from zaiko_cli.names import order_id
 from zaiko_cli.show import part, word, words
 from zaiko_cli.suspects import hold_order, release_order
 
@@ -33,6 +30,16 @@ def list_orders(
     unlinked: Annotated[
         bool, typer.Option("--unlinked", help="Only orders with lines that are not linked.")
     ] = False,
+    unshipped: Annotated[
+        bool,
+        typer.Option(
+            "--unshipped", help="Only orders shipped in their shop, and not by the warehouse."
+        ),
+    ] = False,
+    unrestocked: Annotated[
+        bool,
+        typer.Option("--unrestocked", help="Only orders refunded without restocking."),
+    ] = False,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 = all.")] = 100,
 ) -> None:
     """List orders as last read from the shops."""
@@ -40,6 +47,7 @@ def list_orders(
     client = command.client
     request = order_service_pb2.ListOrdersRequest(parent=client.name("shops", shop))
     request.filter.suspect, request.filter.unlinked = suspect, unlinked
+    request.filter.unshipped, request.filter.unrestocked = unshipped, unrestocked
     if open_:
         request.filter.states.append(order_pb2.Order.STATE_OPEN)
     command.show.items(
@@ -64,22 +72,13 @@ def list_orders(
 def get_order(
     context: typer.Context,
     shop: Shop,
-    order: Annotated[str, typer.Argument(help="The platform's own id of the order.")],
+    order: Annotated[str, typer.Argument(help="The order's id or number.")],
 ) -> None:
     """Show one order with its lines."""
     command: Command = context.obj
     client = command.client
-    name = f"{client.name('shops', shop)}/orders/{order_id(order)}"
-    try:
-        found = client.call(
-            client.orders.GetOrder, order_service_pb2.GetOrderRequest(name=name)
-        ).order
-    except grpc.RpcError as error:
-        if Refused.of(error).reason != "RESOURCE_NOT_FOUND":
-            raise
-        raise Failed(
-            f"No order {order!r} of {shop} has been read. See `zaiko orders list {shop}`."
-        ) from None
+    request = order_service_pb2.GetOrderRequest(name=find.order(client, f"{shop}/{order}"))
+    found = client.call(client.orders.GetOrder, request).order
     command.show.item(
         found,
         [
@@ -107,6 +106,35 @@ def get_order(
         command.show.table(
             "", ["sku", "ordered#", "cancelled#", "fulfilled#", "open#", "counts as"], rows
         )
+
+
+@orders.command("assign")
+def assign_lines(
+    context: typer.Context,
+    order: Annotated[
+        str,
+        typer.Argument(metavar="SHOP/ORDER", help="The shop's id, and the order's id or number."),
+    ],
+    line: Annotated[
+        str, typer.Option(help="Only the line with this id. Default: all that can be assigned.")
+    ] = "",
+    product: Annotated[
+        str,
+        typer.Option(
+            metavar="SKU", help="What was sold. Default: what has the line's sku as code."
+        ),
+    ] = "",
+) -> None:
+    """Count lines of an order that no link can count, because their listing is gone."""
+    command: Command = context.obj
+    client = command.client
+    request = order_service_pb2.AssignOrderLinesRequest(
+        name=find.order(client, order),
+        line=line,
+        product=find.product(client, product) if product else "",
+    )
+    reply = client.call(client.orders.AssignOrderLines, request)
+    command.show.done(reply, f"{reply.counted_units} units of {order} are counted from now on.")
 
 
 orders.command("release")(release_order)

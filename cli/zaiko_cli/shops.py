@@ -100,6 +100,27 @@ def update_shop(
             help="Hold a number that was edited in the shop until a person decides.",
         ),
     ] = None,
+    shipped_frees: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|always|never",
+            help="Whether the shop's own «shipped» frees stock; auto: until the warehouse ships.",
+        ),
+    ] = "",
+    keep_unrestocked: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-unrestocked/--sell-unrestocked",
+            help="Keep units off sale that were refunded without restocking.",
+        ),
+    ] = None,
+    auto_link: Annotated[
+        str,
+        typer.Option(
+            metavar="off|link|sync",
+            help="What becomes of new listings whose sku is the code of one product.",
+        ),
+    ] = "",
 ) -> None:
     """Change a shop's name, interval, drift policy, settings or credentials. What is not given
     stays unchanged."""
@@ -118,6 +139,13 @@ def update_shop(
             shop_pb2.Shop.DRIFT_POLICY_HOLD if hold_drift else shop_pb2.Shop.DRIFT_POLICY_HEAL
         )
         paths.append("drift_policy")
+    for field, word_ in (("shipped_frees", shipped_frees), ("auto_link", auto_link)):
+        if word_:
+            setattr(changed, field, _choice(field, word_))
+            paths.append(field)
+    if keep_unrestocked is not None:
+        changed.keep_unrestocked = keep_unrestocked
+        paths.append("keep_unrestocked")
     given = _given(settings, set_, simulator)
     if given:
         changed.settings.CopyFrom(current.settings)
@@ -126,8 +154,8 @@ def update_shop(
     if not paths:
         raise Failed(
             (
-                "Nothing to change: give --name, --interval, --hold-drift, --set, --settings or "
-                "--simulator."
+                "Nothing to change: give --name, --interval, --hold-drift, --shipped-frees, "
+                "--keep-unrestocked, --auto-link, --set, --settings or --simulator."
             ),
             USAGE,
         )
@@ -217,13 +245,25 @@ shops.command("suspects")(suspects)
 
 
 @shops.command("delete")
-def delete_shop(context: typer.Context, shop: Shop) -> None:
+def delete_shop(
+    context: typer.Context,
+    shop: Shop,
+    open_orders: Annotated[
+        str,
+        typer.Option(
+            metavar="keep|release",
+            help="What becomes of orders that hold stock: still to be shipped, or sold again.",
+        ),
+    ] = "",
+) -> None:
     """Delete a shop without links. Nothing changes on the platform."""
     command: Command = context.obj
     client = command.client
-    reply = client.call(
-        client.shops.DeleteShop, shop_service_pb2.DeleteShopRequest(name=client.name("shops", shop))
-    )
+    request = shop_service_pb2.DeleteShopRequest(name=client.name("shops", shop))
+    if open_orders:
+        values = shop_service_pb2.DeleteShopRequest.OpenOrders
+        request.open_orders = _value(values, "OPEN_ORDERS", "--open-orders", open_orders)
+    reply = client.call(client.shops.DeleteShop, request)
     command.show.done(reply, f"Deleted {shop}.")
 
 
@@ -281,6 +321,19 @@ def _fill(client: ApiClient, shop: shop_pb2.Shop, given: dict[str, Any]) -> None
             shop.settings.update({name: value})
 
 
+def _choice(field: str, typed: str) -> Any:
+    values: Any = {"shipped_frees": shop_pb2.Shop.ShippedFrees, "auto_link": shop_pb2.Shop.AutoLink}
+    return _value(values[field], field.upper(), f"--{field.replace('_', '-')}", typed)
+
+
+def _value(values: Any, prefix: str, option: str, typed: str) -> Any:
+    """Return the value of an enum that a person typed. Raises Failed."""
+    known = [name.removeprefix(f"{prefix}_") for name in values.keys()][1:]  # noqa: SIM118
+    if typed.upper() not in known:
+        raise Failed(f"{option} is one of {', '.join(known).lower()}, not {typed!r}.", USAGE)
+    return values.Value(f"{prefix}_{typed.upper()}")
+
+
 def _get(client: ApiClient, shop: str) -> shop_pb2.Shop:
     return client.call(
         client.shops.GetShop, shop_service_pb2.GetShopRequest(name=client.name("shops", shop))
@@ -309,6 +362,9 @@ def _show(command: Command, shop: shop_pb2.Shop) -> None:
             ("credentials", word(status, "credentials_state")),
             ("credentials end", status.credentials_expire_time),
             ("interval", f"{shop.sync_interval.seconds} s"),
+            ("shipped frees stock", word(shop, "shipped_frees")),
+            ("unrestocked units", "kept off sale" if shop.keep_unrestocked else "sold again"),
+            ("new listings", word(shop, "auto_link")),
             ("settings", json.dumps(dict(shop.settings.items()), ensure_ascii=False)),
             ("secrets stored", ", ".join(shop.secret_names)),
         ],

@@ -33,7 +33,7 @@ Order = Annotated[
     typer.Option(
         "--order",
         metavar="SHOP/ORDER",
-        help="The order that the units are for, by the platform's id.",
+        help="The order that the units are for, by the platform's id or by its number.",
     ),
 ]
 Shipment = Annotated[str, typer.Option(help="Or: the warehouse's own reference.")]
@@ -311,10 +311,7 @@ def _binding(
     shop, slash, number = order.partition("/")
     if order and not (slash and number):
         raise Failed(
-            (
-                "--order has the form SHOP/ORDER, with the shop's id and the platform's id of "
-                "the order."
-            ),
+            ("--order has the form SHOP/ORDER, with the shop's id and the order's id or number."),
             USAGE,
         )
     if order:

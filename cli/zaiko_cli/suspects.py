@@ -8,15 +8,13 @@ from typing import Annotated, Any
 import typer
 from zaiko.v1 import order_pb2, order_service_pb2, shop_pb2, shop_service_pb2
 
-from zaiko_cli.client import ApiClient
+from zaiko_cli import find
 from zaiko_cli.command import Command
-from zaiko_cli.failure import USAGE, Failed
-from zaiko_cli.names import order_id
 from zaiko_cli.show import last, part, when, word
 
 Order = Annotated[
     str,
-    typer.Argument(metavar="SHOP/ORDER", help="The shop's id and the platform's id of the order."),
+    typer.Argument(metavar="SHOP/ORDER", help="The shop's id, and the order's id or number."),
 ]
 _UNSET = {
     "archived": "archived_release_days",
@@ -26,11 +24,26 @@ _UNSET = {
 }
 
 
-def release_order(context: typer.Context, order: Order) -> None:
+def release_order(
+    context: typer.Context,
+    order: Order,
+    unrestocked: Annotated[
+        bool,
+        typer.Option(
+            "--unrestocked",
+            help="Only units refunded without restocking, once they are dealt with.",
+        ),
+    ] = False,
+) -> None:
     """Release the open units of an order until its shop reports a change of it."""
     command: Command = context.obj
-    request = order_service_pb2.ReleaseOrderRequest(name=_name(command.client, order))
+    request = order_service_pb2.ReleaseOrderRequest(
+        name=find.order(command.client, order), only_unrestocked=unrestocked
+    )
     released = command.client.call(command.client.orders.ReleaseOrder, request).order
+    if unrestocked:
+        command.show.done(released, f"The refunded units of {order} are dealt with.")
+        return
     command.show.done(
         released, f"{order} no longer holds stock, except what a warehouse allocated to it."
     )
@@ -39,7 +52,7 @@ def release_order(context: typer.Context, order: Order) -> None:
 def hold_order(context: typer.Context, order: Order) -> None:
     """Make an order hold its open units, whatever the shop's policy says."""
     command: Command = context.obj
-    request = order_service_pb2.HoldOrderRequest(name=_name(command.client, order))
+    request = order_service_pb2.HoldOrderRequest(name=find.order(command.client, order))
     held = command.client.call(command.client.orders.HoldOrder, request).order
     command.show.done(held, f"{order} holds {_open(held)} units.")
 
@@ -130,21 +143,6 @@ def suspects(
             f"{found.more_release_count} more orders and {found.more_effect_count} more products."
         )
     show.note(f"`zaiko shops suspects {shop} … --apply` applies it.")
-
-
-def _name(client: ApiClient, typed: str) -> str:
-    if typed.startswith("merchants/"):
-        return typed
-    shop, slash, order = typed.partition("/")
-    if not (shop and slash and order):
-        raise Failed(
-            (
-                "The order has the form SHOP/ORDER, with the shop's id and the platform's id of "
-                "the order."
-            ),
-            USAGE,
-        )
-    return f"{client.name('shops', shop)}/orders/{order_id(order)}"
 
 
 def _open(order: order_pb2.Order) -> int:

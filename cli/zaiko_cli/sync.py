@@ -15,8 +15,28 @@ from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.list_group import ListGroup
 from zaiko_cli.show import expiring, last, part, trouble, word
 
+_PATIENCE = 120.0
+"""Seconds until `zaiko sync --wait` gives up."""
+_RUN_ENDS = 2.0
+"""Seconds until a run that goes on is shown as it is."""
+_LONGEST = 20.0
+"""Seconds that one call waits."""
 
-def sync(
+
+class SyncGroup(ListGroup):
+    """Runs `now` if no command is named: `zaiko sync SHOP` is `zaiko sync now SHOP`."""
+
+    usual = "now"
+
+
+sync = typer.Typer(
+    cls=SyncGroup,
+    help="Sync now, and wait until changes are in the shops. `zaiko sync [SHOP]…` syncs now.",
+)
+
+
+@sync.command("now")
+def sync_now(
     context: typer.Context,
     shops: Annotated[
         list[str] | None, typer.Argument(metavar="[SHOP]...", help="The shops.")
@@ -26,7 +46,10 @@ def sync(
     ] = "",
     all_: Annotated[bool, typer.Option("--all", help="Or: every shop.")] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the runs. Exits with 1 if one fails.")
+        bool,
+        typer.Option(
+            "--wait", help="Wait until it is done. Exits with 1 if a number did not get there."
+        ),
     ] = False,
 ) -> None:
     """Read orders and send numbers now, without waiting for the interval."""
@@ -57,9 +80,59 @@ def sync(
             ),
         )
         return
-    ended = [_ended(command, shop, revision) for shop, revision in scheduled.items()]
-    _runs_table(command, ended)
-    if any(word(run, "state") != "SUCCEEDED" for run in ended):
+    unsettled: list[sync_service_pb2.WaitSettledResponse.UnsettledShop] = []
+    for shop, revision in scheduled.items():
+        request = sync_service_pb2.WaitSettledRequest(
+            shop=shop, revision=revision, include_orders=True
+        )
+        unsettled += _settled(client, request, _PATIENCE).unsettled_shops
+    _runs_table(command, [run for shop in scheduled for run in _newest_run(client, shop)])
+    if unsettled:
+        command.show.note(" ".join(_unsettled_sentence(shop) for shop in unsettled))
+        raise typer.Exit(1)
+
+
+@sync.command("wait")
+def sync_wait(
+    context: typer.Context,
+    shop: Annotated[str, typer.Argument(metavar="[SHOP]", help="The shop. Default: all.")] = "",
+    product: Annotated[
+        str, typer.Option(metavar="SKU", help="Or: every shop that sells this product.")
+    ] = "",
+    revision: Annotated[
+        int, typer.Option(min=0, help="The revision of the change. Default: the newest.")
+    ] = 0,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait at most.")] = _PATIENCE,
+) -> None:
+    """Wait until every change is in the shops. Exits with 1 if one is not, and says where and
+    why."""
+    command: Command = context.obj
+    client = command.client
+    if shop and product:
+        raise Failed("Say one of a shop and --product SKU.", USAGE)
+    request = sync_service_pb2.WaitSettledRequest(revision=revision)
+    if product:
+        request.product = find.product(client, product)
+    elif shop:
+        request.shop = client.name("shops", shop)
+    else:
+        request.merchant = client.parent
+    reply = _settled(client, request, timeout)
+    command.show.items(
+        "Not in the shops yet",
+        ["shop", "why", "links#", "one of them", "up to revision#", "problem"],
+        list(reply.unsettled_shops),
+        lambda shop: (
+            last(shop.shop),
+            word(shop, "cause"),
+            shop.link_count,
+            last(shop.link) if shop.link else "",
+            shop.synced_revision,
+            trouble(shop),
+        ),
+        empty="Every change is in the shops.",
+    )
+    if reply.unsettled_shops:
         raise typer.Exit(1)
 
 
@@ -180,6 +253,16 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
+        if reply.unshipped_order_count:
+            show.note(
+                f"{reply.unshipped_order_count} orders are shipped in their shops and not by the "
+                "warehouse: `zaiko orders list --unshipped`."
+            )
+        if reply.unrestocked_order_count:
+            show.note(
+                f"{reply.unrestocked_order_count} orders were refunded without restocking: "
+                "`zaiko orders list --unrestocked`."
+            )
     if counts.failed or counts.held or held or reply.oversold_product_count:
         raise typer.Exit(1)
 
@@ -222,23 +305,37 @@ def audit(
     )
 
 
-def _ended(command: Command, shop: str, revision: int) -> sync_run_pb2.SyncRun:
-    """Return the first run of the shop that began at or after `revision`, once it has ended."""
-    client = command.client
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        request = sync_service_pb2.ListSyncRunsRequest(parent=shop, page_size=20)
-        found = [
-            run
-            for run in client.call(client.syncs.ListSyncRuns, request).sync_runs
-            if run.start_revision >= revision
-        ]
-        if found and word(found[-1], "state") != "RUNNING":
-            return found[-1]
+def _settled(
+    client: ApiClient, request: sync_service_pb2.WaitSettledRequest, seconds: float
+) -> sync_service_pb2.WaitSettledResponse:
+    """Return what is not settled once waiting does not help, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        request.timeout.FromMilliseconds(int(min(left, _LONGEST) * 1000))
+        reply = client.call(client.syncs.WaitSettled, request, seconds=_LONGEST + 5)
+        request.revision = request.revision or reply.revision
+        waits = ("ON_ITS_WAY", "ORDERS_UNREAD")
+        if left <= _LONGEST or not any(
+            word(shop, "cause") in waits for shop in reply.unsettled_shops
+        ):
+            return reply
+
+
+def _unsettled_sentence(shop: sync_service_pb2.WaitSettledResponse.UnsettledShop) -> str:
+    return f"{last(shop.shop)} is not settled: {trouble(shop) or word(shop, 'cause')}."
+
+
+def _newest_run(client: ApiClient, shop: str) -> list[sync_run_pb2.SyncRun]:
+    """Return the shop's newest run, as it is when it has ended, or goes on."""
+    deadline = time.monotonic() + _RUN_ENDS
+    while True:
+        request = sync_service_pb2.ListSyncRunsRequest(parent=shop, page_size=1)
+        found = list(client.call(client.syncs.ListSyncRuns, request).sync_runs)
+        ended = not found or word(found[0], "state") != "RUNNING"
+        if ended or time.monotonic() > deadline:
+            return found
         time.sleep(0.1)
-    raise Failed(
-        f"The run of {last(shop)} has not ended within two minutes. See `zaiko runs {last(shop)}`."
-    )
 
 
 def _runs_table(command: Command, found: list[sync_run_pb2.SyncRun]) -> None:

@@ -17,7 +17,7 @@ from random import SystemRandom
 import httpx
 import structlog
 from opentelemetry.trace import TracerProvider
-from zaiko_sdk import Clock, Finding, Log, SystemClock, WebhookReply
+from zaiko_sdk import Capability, Clock, Finding, Log, SystemClock, WebhookReply
 
 from zaiko_core import tracing
 from zaiko_core.app import resealing
@@ -215,6 +215,11 @@ class Engine:
     def can_sync(self, connector: str) -> ServiceError | None:
         """Return why shops of this connector cannot be synced, or None."""
         return self._factory.can_sync(connector)
+
+    def reads_orders(self, connector: str) -> bool:
+        """Return whether the orders of shops of this connector are read."""
+        kind = self.registry.types.get(connector)
+        return kind is not None and Capability.FETCH_ORDERS in kind.capabilities
 
     async def check_shop(self, merchant: str, shop: str) -> Sequence[Finding]:
         """See `ShopChecks.check`."""

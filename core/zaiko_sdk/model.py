@@ -47,6 +47,9 @@ class OrderLine:
     units that will never ship: cancelled, removed by an edit or refunded before shipping (0 ≤
     cancelled ≤ ordered). `fulfilled` counts units that were shipped, according to the shop (≥ 0).
 
+    `unrestocked` counts those of `cancelled` that the shop refunded without putting them back on
+    the shelf (damaged, lost). A connector that cannot tell leaves it at 0.
+
     The connector leaves out a line that needs no stock (a gift card, a fee).
     """
 
@@ -57,6 +60,7 @@ class OrderLine:
     fulfilled: int = 0
     sku: str = ""
     title: str = ""
+    unrestocked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

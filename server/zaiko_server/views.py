@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from zaiko.v1 import addition_pb2, link_pb2, listing_pb2, order_pb2, shop_pb2
+from zaiko.v1 import (
+    addition_pb2,
+    link_pb2,
+    listing_pb2,
+    order_pb2,
+    shop_pb2,
+    sync_service_pb2,
+)
+from zaiko_core.app import settling
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
@@ -106,16 +114,33 @@ def shop_statuses(
     counts = uow.shops.link_counts({record.shop for record in records})
     shadows = [record.shop for record in records if record.shadow]
     differing = uow.shops.difference_counts(shadows) if shadows else {}
+    synced = settling.synced_revisions(uow, records)
     return [
         shop_messages.status(
             uow.merchant,
             _with_run(uow, record),
             counts.get(record.shop, {}),
             differing=differing.get(record.shop, 0),
+            synced=synced[record.shop],
             missing=_missing(record, can_sync),
             now=uow.now,
         )
         for record in records
+    ]
+
+
+def unsettled_shops(
+    uow: UnitOfWork, found: Sequence[settling.UnsettledShop], can_sync: CanSync
+) -> list[sync_service_pb2.WaitSettledResponse.UnsettledShop]:
+    """Return the shops that are not settled, in the same order, each with its problem."""
+    return [
+        shop_messages.unsettled(
+            uow.merchant,
+            item,
+            (item.link.problem if item.link is not None else None)
+            or _held_by(uow, item.shop, None, can_sync),
+        )
+        for item in found
     ]
 
 

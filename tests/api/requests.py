@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from api.bench import SECRET, World
-from google.protobuf import struct_pb2
+from google.protobuf import duration_pb2, struct_pb2
 from zaiko.v1 import (
     connector_service_pb2,
     link_pb2,
@@ -28,7 +28,7 @@ from zaiko.v1 import (
     warehouse_pb2,
     warehouse_service_pb2,
 )
-from zaiko_core.app import links, operations
+from zaiko_core.app import links, operations, orders
 from zaiko_core.app.links import LinkDraft
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import (
@@ -40,6 +40,7 @@ from zaiko_core.app.records import (
 )
 from zaiko_core.app.stock import Binding, allocate
 from zaiko_core.domain.addition import AdditionState
+from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.oversell import Consumption, OversellCause, RootCause, Setting
 from zaiko_core.domain.stock import DemandRef, MovementKind
@@ -48,6 +49,7 @@ from zaiko_server.options import FILES
 OPERATION = "0000000000000001-aaaa"
 ADDITION = "77"
 ORDER = "shops/one/orders/gid_3a_2f_2ftoy_2f1"
+BARE_ORDER = "shops/one/orders/bare-_235"
 
 
 def all_rpcs() -> list[str]:
@@ -86,6 +88,7 @@ def furnish(uow: UnitOfWork) -> None:
         [AdditionRecord(ADDITION, "pear", 3, "one", "l5", AdditionState.UNDECIDED)]
     )
     allocate(uow, Binding(DemandRef("one", "gid://toy/1"), "apple", "tokyo", 1, "furnish"))
+    orders.ingest(uow, "one", [bare_order(uow)])
     finding = RootCause(OversellCause.SOLD_TWICE, Setting.ESCROW, 3, "told")
     uow.oversells.insert(
         [
@@ -97,6 +100,13 @@ def furnish(uow: UnitOfWork) -> None:
     uow.runs.put(RunRecord("one", "0003-cccc", RunState.RUNNING, "REQUEST", 3, uow.now))
     begun = operations.refresh_listings(uow, "two", drawn="aaaa", can_sync=lambda connector: None)
     uow.operations.put(type(begun)(OPERATION, begun.kind, begun.state, "two", {}))
+
+
+def bare_order(uow: UnitOfWork, number: str = "#5") -> OrderRecord:
+    """An order of an apple whose listing the shop no longer knows."""
+    line = DemandLine("1", "", 1, 0, 0, "A-1", "Apple")
+    at = uow.now
+    return OrderRecord(f"bare-{number}", number, at, at, DemandState.OPEN, at, (line,))
 
 
 def _toy() -> shop_pb2.Shop:
@@ -188,6 +198,9 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
         name=world(ORDER)
     ),
     "OrderService.HoldOrder": lambda world: order_service_pb2.HoldOrderRequest(name=world(ORDER)),
+    "OrderService.AssignOrderLines": lambda world: order_service_pb2.AssignOrderLinesRequest(
+        name=world(BARE_ORDER)
+    ),
     "OrderService.PreviewSuspectPolicy": lambda world: (
         order_service_pb2.PreviewSuspectPolicyRequest(
             shop=world("shops/one"), policy=shop_pb2.SuspectPolicy(archived_release_days=1)
@@ -333,6 +346,9 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     ),
     "SyncService.ListSyncRuns": lambda world: sync_service_pb2.ListSyncRunsRequest(
         parent=world("shops/one")
+    ),
+    "SyncService.WaitSettled": lambda world: sync_service_pb2.WaitSettledRequest(
+        product=world("products/apple"), timeout=duration_pb2.Duration(nanos=1)
     ),
     "SyncService.GetSyncStatus": lambda world: sync_service_pb2.GetSyncStatusRequest(
         parent=world.name

@@ -366,17 +366,33 @@ async def test_health_needs_no_token_and_channelz_needs_an_admin_of_all(
         )
 
 
-async def test_request_ids_are_each_callers_own(guarded: Api) -> None:
+async def test_a_repetition_under_a_renewed_token_gets_the_first_answer(guarded: Api) -> None:
     ours = await guarded.merchant()
-    request = REQUESTS["ProductService.CreateProduct"](ours)
+    request = REQUESTS["StockService.RecordReceipt"](ours)
     request.request_id = str(uuid.uuid4())
-    one, two = [bearing(await token_of(guarded, Role.INTEGRATOR, (ours.id,))) for _ in range(2)]
-    await guarded.call("ProductService.CreateProduct", request, metadata=one)
+    old, renewed, admin = [
+        bearing(await token_of(guarded, role, (ours.id,)))
+        for role in (Role.INTEGRATOR, Role.INTEGRATOR, Role.ADMIN)
+    ]
+    first = await guarded.call("StockService.RecordReceipt", request, metadata=old)
 
-    # The other's call is not a repeat of it, so it finds the code taken.
-    assert (
-        await guarded.refusal("ProductService.CreateProduct", request, metadata=two)
-    ).reason == "CODE_TAKEN"
+    for other in (renewed, admin):
+        call = guarded.method("StockService.RecordReceipt")(request, metadata=other, timeout=60)
+        assert await call == first
+        assert dict(await call.trailing_metadata())["zaiko-replayed"] == "1"
+
+
+async def test_a_stored_answer_is_for_callers_who_may_make_the_call(guarded: Api) -> None:
+    ours, theirs = await guarded.merchant(), await guarded.merchant()
+    request = REQUESTS["StockService.RecordReceipt"](ours)
+    request.request_id = str(uuid.uuid4())
+    maker = bearing(await token_of(guarded, Role.INTEGRATOR, (ours.id,)))
+    await guarded.call("StockService.RecordReceipt", request, metadata=maker)
+
+    for role, merchant in ((Role.READER, ours), (Role.INTEGRATOR, theirs)):
+        other = bearing(await token_of(guarded, role, (merchant.id,)))
+        refused = await guarded.refusal("StockService.RecordReceipt", request, metadata=other)
+        assert refused.code is grpc.StatusCode.PERMISSION_DENIED
 
 
 def test_streams_of_a_revoked_token_end_within_thirty_seconds_on_every_server() -> None:

@@ -155,6 +155,22 @@ async def test_a_request_id_is_a_uuid(rpc: str, api: Api, still: World) -> None:
     assert (await api.refusal(rpc, request)).violations == {"request_id": "string.uuid"}
 
 
+@pytest.mark.parametrize("rpc", MUTATIONS)
+async def test_the_nil_uuid_is_no_request_id(rpc: str, api: Api, still: World) -> None:
+    request = REQUESTS[rpc](still)
+    request.request_id = str(uuid.UUID(int=0))
+    assert (await api.refusal(rpc, request)).violations == {"request_id": "string.uuid_nil"}
+
+
+async def test_a_request_id_is_valid_for_one_method_only(api: Api, world: World) -> None:
+    receipt = REQUESTS["StockService.RecordReceipt"](world)
+    reserve = REQUESTS["StockService.SetReserve"](world)
+    receipt.request_id = reserve.request_id = str(uuid.uuid4())
+    await api.call("StockService.RecordReceipt", receipt)
+
+    assert (await api.refusal("StockService.SetReserve", reserve)).reason == "REQUEST_ID_REUSED"
+
+
 async def test_a_refusal_is_not_remembered(api: Api, world: World) -> None:
     request = product_service_pb2.CreateProductRequest(
         parent=world.name, product=product_pb2.Product(code="A-1")

@@ -53,6 +53,7 @@ ELSEWHERE: set[tuple[str, str]] = {
         "StockService.AdjustStock",
         "OrderService.ReleaseOrder",
         "OrderService.HoldOrder",
+        "OrderService.AssignOrderLines",
         "ReceivingService.SetReceivingOnly",
     )
 } | {

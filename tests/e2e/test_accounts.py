@@ -39,9 +39,7 @@ def platform(request: pytest.FixtureRequest) -> Iterator[tuple[SimulatorServer, 
 def zaiko(
     sqlite_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Zaiko]:
-    config = Config(
-        listen="127.0.0.1:0", database=sqlite_url, secret_keys=(SecretBox.new_key(),)
-    )
+    config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(SecretBox.new_key(),))
     server = Server(Engine(config.engine()), config)
     address = run(server.start())
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")

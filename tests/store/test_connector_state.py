@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import select
 from support.world import MERCHANT, World
-from zaiko_core.app import shops
+from zaiko_core.app import closing, shops
 from zaiko_core.storage import schema
 from zaiko_core.storage.database import Database
 from zaiko_core.storage.secrets import SecretBox
@@ -74,7 +74,7 @@ def test_a_state_is_forgotten_with_the_credentials_that_it_came_from_and_kept_wh
 def test_a_deleted_shop_remembers_nothing(db: Database) -> None:
     World(db).begin()
     run(state_of(db, "a").save(TOKENS))
-    db.write_sync(MERCHANT, lambda uow: shops.delete(uow, "a"))
+    db.write_sync(MERCHANT, lambda uow: closing.delete(uow, "a"))
     assert run(state_of(db, "a").load()) == {}
 
 

@@ -42,10 +42,21 @@ class Model:
     fulfilled: int = 0
     shipped: int = 0
     alloc: int = 0
+    awaited: int = 0
+    frees: bool = True
+
+    @property
+    def left(self) -> int:
+        """Units that are gone by the shop's word, as far as it counts."""
+        return self.fulfilled - (0 if self.frees else max(0, self.awaited - self.shipped))
+
+    @property
+    def open(self) -> int:
+        return max(self.wanted - max(self.shipped, self.left), 0)
 
     @property
     def counted(self) -> int:
-        return max(self.wanted - max(self.shipped, self.fulfilled), self.alloc, 0)
+        return max(self.open, self.alloc)
 
 
 class Journal(RuleBasedStateMachine):
@@ -63,6 +74,7 @@ class Journal(RuleBasedStateMachine):
         self.newest: dict[tuple[str, str], OrderRecord] = {}
         self.linked: set[tuple[str, str]] = set()
         self.clock = 0
+        self.has_feed = False
 
     @initialize()
     def begin(self) -> None:
@@ -117,18 +129,21 @@ class Journal(RuleBasedStateMachine):
     def take(self, shop: str, reading: OrderRecord) -> None:
         self.world.ingest(shop, reading)
         self.readings.append((shop, reading))
+        is_first = (shop, reading.order) not in self.newest
         self.newest[shop, reading.order] = reading
-        self.account(shop, reading)
+        self.account(shop, reading, is_expected=not is_first)
 
-    def account(self, shop: str, reading: OrderRecord) -> None:
+    def account(self, shop: str, reading: OrderRecord, *, is_expected: bool) -> None:
         gone = reading.state in (DemandState.CANCELLED, DemandState.DELETED)
         for line in reading.lines:
             if (shop, line.sku) in self.linked:
                 model = self.demand(shop, reading.order, line.sku)
                 model.wanted = 0 if gone else line.wanted
-                model.fulfilled = (
-                    model.wanted if reading.state is DemandState.SHIPPED else line.fulfilled
-                )
+                done = model.wanted if reading.state is DemandState.SHIPPED else line.fulfilled
+                if self.has_feed and is_expected:
+                    model.awaited = max(0, model.awaited + done - model.fulfilled)
+                model.awaited = min(model.awaited, done)
+                model.fulfilled, model.frees = done, not self.has_feed
 
     @rule(shop=SHOP, product=PRODUCT)
     def link(self, shop: str, product: str) -> None:
@@ -141,19 +156,21 @@ class Journal(RuleBasedStateMachine):
                 self.account(
                     shop,
                     replace(reading, lines=tuple(x for x in reading.lines if x.sku == product)),
+                    is_expected=False,
                 )
 
     @rule(shop=st.sampled_from((*SHOPS, "")), name=ORDER, product=PRODUCT, units=UNITS)
     def allocate(self, shop: str, name: str, product: str, units: int) -> None:
         held = sum(model.alloc for (_, _, other), model in self.demands.items() if other == product)
         before, model = self.world.free(product), self.demand(shop, name, product)
-        fits = model.alloc + units <= model.wanted - max(model.shipped, model.fulfilled)
+        fits = model.alloc + units <= model.open
         if units > self.physical[product] - held:
             with pytest.raises(InsufficientStock):
                 self.world.bind("allocate", shop, name, product, units)
             return
         self.world.bind("allocate", shop, name, product, units)
         model.alloc += units
+        self.has_feed = self.has_feed or bool(shop)
         if fits:
             assert self.world.free(product) == before, "allocating what is open never changes free"
 
@@ -175,7 +192,7 @@ class Journal(RuleBasedStateMachine):
         model.alloc -= units
         if verb == "ship":
             self.physical[product] -= units
-            in_step = model.fulfilled <= model.shipped
+            in_step = model.left <= model.shipped
             model.shipped += units
             if in_step:
                 assert self.world.free(product) == before, "shipping never changes free"

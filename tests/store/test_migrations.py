@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
 from support.world import World
 from zaiko_core.domain.errors import SchemaTooNew
 from zaiko_core.storage.database import Database
 from zaiko_core.storage.migrate import SCRIPTS, migrate, pending, versions
 from zaiko_core.storage.schema import metadata
+
+_LATER = [f"00{number}_*.py" for number in range(24, 100)]
 
 
 def test_migrations_lead_to_the_schema(db: Database) -> None:
@@ -68,6 +70,25 @@ class Release:
 @pytest.fixture
 def coming(tmp_path: Path) -> Release:
     return Release(tmp_path)
+
+
+def test_of_replies_to_one_id_the_newer_one_is_kept(tmp_path: Path) -> None:
+    older = tmp_path / "migrations"
+    shutil.copytree(SCRIPTS, older, ignore=shutil.ignore_patterns("__pycache__", *_LATER))
+    engine = create_engine(f"sqlite:///{tmp_path / 'zaiko.db'}")
+    migrate(engine, scripts=older)
+    with engine.begin() as connection:
+        for principal, method, at in (("a", "x", 1), ("b", "x", 3), ("b", "y", 2)):
+            row = f"('m', '{principal}', '{method}', 'id', x'00', x'00', {at})"
+            names = "merchant, principal, method, request_id, digest, response, created_at"
+            connection.execute(text(f"INSERT INTO requests ({names}) VALUES {row}"))
+
+    migrate(engine)
+
+    with engine.begin() as connection:
+        kept = connection.execute(text("SELECT principal, method FROM requests")).all()
+    assert [tuple(row) for row in kept] == [("b", "x")]
+    engine.dispose()
 
 
 def _columns(db: Database) -> set[str]:

@@ -97,9 +97,9 @@ def test_compaction_keeps_the_newest_revisions_and_moves_the_watermark(db: Datab
 
 def test_maintenance_forgets_answers_after_a_day(db: Database) -> None:
     World(db).begin()
-    request = ("p", "m", "old")
+    request = "old"
     day = 24 * 3_600_000_000
-    db.write_sync(MERCHANT, lambda uow: uow.requests.put(request, b"d", b"r"))
+    db.write_sync(MERCHANT, lambda uow: uow.requests.put("", "m", request, digest=b"d", reply=b"r"))
     db.write_sync(MERCHANT, lambda uow: uow.requests.forget(older_than=uow.now - day))
     assert db.read_sync(MERCHANT, lambda uow: request in uow.requests.get([request]))
     db.write_sync(MERCHANT, lambda uow: uow.requests.forget(older_than=uow.now + 1))

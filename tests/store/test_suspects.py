@@ -370,15 +370,17 @@ def _promised(shop: Shop, numbers: list[str]) -> int:
     total = 0
     for number in numbers:
         known = shop.world.order("a", number)
-        if known is None or known.released_at is not None or known.state is not DemandState.OPEN:
+        gone = (DemandState.CANCELLED, DemandState.DELETED)
+        if known is None or known.released_at is not None or known.state in gone:
             continue
         found = shop.world.db.read_sync(
             MERCHANT, lambda uow, number=number: uow.demands.get("a", [number])
         )  # type: ignore[misc]
         demand = found.get((number, "tea"), Demand())
-        total += max(
-            0, sum(line.wanted for line in known.lines) - max(demand.shipped, demand.fulfilled)
-        )
+        # Once a warehouse ships, the shop's own word frees nothing more.
+        owed = 0 if demand.frees else max(0, demand.awaited - demand.shipped)
+        left = max(demand.shipped, demand.fulfilled - owed)
+        total += max(0, sum(line.wanted for line in known.lines) - left)
     return total
 
 

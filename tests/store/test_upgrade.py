@@ -44,7 +44,7 @@ RENAMED = {
     ("pushes", "believed"): "expected",
 }
 """What columns of the older release are called today."""
-ADDED: frozenset[str] = frozenset()
+ADDED = frozenset({"synced_revision", "shipped_frees", "keep_unrestocked", "auto_link"})
 """Fields of answers that later releases have added: an older release could not answer them."""
 PENDING = {
     ("main", "rice"): ["read", "write 29"],

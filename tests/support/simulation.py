@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from cryptography.fernet import Fernet
+from zaiko_core.app import settling
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkState, ListingRecord, Page, ShopRecord
 from zaiko_core.bootstrap import Engine, EngineConfig
@@ -65,6 +66,8 @@ class Simulation:
     calm: bool = False
     faults: int = 0
     violations: list[str] = field(default_factory=list)
+    synced: dict[str, int] = field(default_factory=dict)
+    """The revision that each shop was synced to."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -228,6 +231,27 @@ class Simulation:
             self.engine = self.new_engine()
             self.world.db = self.engine.db
             self.clock.advance(6)
+        self.check_settled()
+
+    def check_settled(self) -> None:
+        """Record a violation for a shop whose synced revision falls, or with a link that lacks a
+        change and will never be handled again."""
+
+        def read(uow):
+            records = list(uow.shops.get(self.shops).values())
+            return settling.synced_revisions(uow, records), {
+                record.shop: list(uow.links.get(record.shop, [listing_id("tea")]).values())
+                for record in records
+            }
+
+        revisions, links = self.world.db.read_sync(MERCHANT, read)
+        for name, revision in revisions.items():
+            if revision < self.synced.get(name, 0):
+                self.violations.append(f"{name} was synced to {self.synced[name]}, now {revision}")
+            for link in links[name]:
+                if link.sync_enabled and link.state is not LinkState.SYNCED and link.due_at is None:
+                    self.violations.append(f"{name} is {link.state} and never due")
+        self.synced |= revisions
 
     def settle(self, turns: int = 12) -> None:
         """Stop all events, and let the engine work until nothing is due."""

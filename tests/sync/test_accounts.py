@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from support.simulation import Simulation
 from support.world import MERCHANT
-from zaiko_core.app import shops
+from zaiko_core.app import closing, shops
 from zaiko_core.app.accounts import FoundAccount, confirm
 from zaiko_core.app.records import ListingRecord, MerchantRecord, ShopRecord
 from zaiko_core.domain.errors import AccountTaken
@@ -153,7 +153,7 @@ def test_an_account_of_another_merchant_is_refused_without_naming_anybody(
 
 def test_the_account_of_a_deleted_shop_is_free(simulation: Simulation) -> None:
     simulation.world.unlink(SHOP, "tea")
-    simulation.world.db.write_sync(MERCHANT, lambda uow: shops.delete(uow, SHOP))
+    simulation.world.db.write_sync(MERCHANT, lambda uow: closing.delete(uow, SHOP))
 
     connect(simulation, "second", of=SHOP)
     simulation.settle(turns=1)

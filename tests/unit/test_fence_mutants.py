@@ -314,6 +314,20 @@ QUOTA: dict[str, tuple[str, str]] = {
 SENDING: dict[str, tuple[str, str]] = {
     "sync that is not offered is not sent": ("if paused or not offered:", "if paused:"),
 }
+SETTLING: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.app.sync": {
+        "a number that is acknowledged settles what it was computed from": (
+            "link = replace(link, settled_revision=write.revision)",
+            "pass",
+        ),
+    },
+    "zaiko_core.storage.links": {
+        "a newer change hides no older one": (
+            "before), else_=links.c.settled_revision)",
+            "before), else_=before)",
+        ),
+    },
+}
 
 FACTS = [
     (
@@ -368,6 +382,11 @@ MUTANTS = [
         ("zaiko_core.domain.sending", "unit/test_sending.py", name, *change)
         for name, change in SENDING.items()
     ),
+    *(
+        (module, "sync/test_settled.py", name, *change)
+        for module, changes in SETTLING.items()
+        for name, change in changes.items()
+    ),
 ]
 
 
@@ -406,6 +425,8 @@ def run(tests: str, module: str, old: str, new: str) -> subprocess.CompletedProc
         *(["--noconftest"] if tests.startswith("unit/") else []),
         "-p",
         "support.mutation",
+        "-p",
+        "support.stores",
         "-p",
         "no:cacheprovider",
         "-p",

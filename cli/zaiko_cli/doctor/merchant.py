@@ -130,7 +130,36 @@ def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         )
 
 
-CHECKS: Sequence[Check] = (shops, lags, credentials, links, oversold, orders)
+def settling(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Report orders whose shipment or refund the warehouse and the shop see differently."""
+    if status.unshipped_order_count:
+        yield warning(
+            "orders",
+            (
+                f"{status.unshipped_order_count} orders are shipped in their shops for a day, and "
+                "the warehouse has not shipped them"
+            ),
+            (
+                "See `zaiko orders list --unshipped`; record the shipment with `zaiko stock ship`, "
+                "or release the order."
+            ),
+            merchant,
+            "MERCHANT",
+        )
+    if status.unrestocked_order_count:
+        yield warning(
+            "orders",
+            f"{status.unrestocked_order_count} orders were refunded without restocking",
+            (
+                "See `zaiko orders list --unrestocked`; correct the stock where units are damaged "
+                "or lost, then `zaiko orders release SHOP/ORDER --unrestocked`."
+            ),
+            merchant,
+            "MERCHANT",
+        )
+
+
+CHECKS: Sequence[Check] = (shops, lags, credentials, links, oversold, orders, settling)
 
 
 def _shop(merchant: str, shop: Any) -> str:

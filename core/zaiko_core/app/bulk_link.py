@@ -25,6 +25,9 @@ class BulkLinkOrder:
     match_barcode: bool
     enable_sync: bool
     dry_run: bool
+    since: int = 0
+    """Only listings that were first read at or after this time (µs since 1970): a listing that a
+    person left unlinked stays so."""
 
 
 @dataclass(slots=True)
@@ -42,19 +45,25 @@ class BulkLinkReport:
     truncated: bool = False
 
 
-def unlinked(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
-    """Return every listing of the shop that has no link and has not vanished."""
+def catalogue(uow: UnitOfWork, shop: str) -> list[ListingRecord]:
+    """Return every listing of the shop that has not vanished, linked or not."""
     found: list[ListingRecord] = []
     page = Page(size=1000)
-    while listings := uow.listings.page(page, shop=shop, linked=False, sku="", vanished=False):
+    while listings := uow.listings.page(page, shop=shop, linked=None, sku="", vanished=False):
         found += listings
         page = Page(size=1000, after=(listings[-1].shop, listings[-1].listing))
     return found
 
 
 def matcher_for(listings: Sequence[ListingRecord], asked: BulkLinkOrder) -> Matcher:
-    """Return a matcher that knows which codes occur more than once in the shop."""
+    """Return a matcher that knows which codes occur more than once in the shop, whose whole
+    catalogue these listings are."""
     return Matcher([_coded(listing) for listing in listings], by_barcode=asked.match_barcode)
+
+
+def meant(listings: Sequence[ListingRecord], asked: BulkLinkOrder) -> list[ListingRecord]:
+    """Return the listings of a catalogue that are to be linked."""
+    return [item for item in listings if not item.linked and item.created_at >= asked.since]
 
 
 def link_batch(

@@ -1,5 +1,5 @@
 """A mutation with a request id is done once: its reply is stored in the same transaction, and given
-again when the request is repeated.
+again when the request is repeated, whatever credentials the repetition comes with (ADR 0038).
 
 Since writers of one merchant are serial (ADR 0003), a repetition that comes while the first call is
 at work waits for it, and then finds its reply.
@@ -19,31 +19,27 @@ KEPT = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """The identity of a request: `principal` and `method` scope the id, and `digest` is of
-    everything else in it."""
+    """A request of a merchant, known by its id alone. A repetition has the same `method`, and the
+    same `digest` of everything in it but the id. `principal` is the caller, who may be another one
+    when the request is repeated."""
 
     principal: str
     method: str
     request_id: str
     digest: bytes
 
-    @property
-    def scope(self) -> tuple[str, str, str]:
-        """What identifies the request, whatever is in it."""
-        return self.principal, self.method, self.request_id
-
 
 def stored_replies(uow: UnitOfWork, keys: Collection[RequestKey]) -> dict[RequestKey, bytes]:
     """Return the replies that are kept for these requests. Raises RequestIdReused when an id came
     with another request."""
-    stored = uow.requests.get([key.scope for key in keys])
+    stored = uow.requests.get([key.request_id for key in keys])
     replies: dict[RequestKey, bytes] = {}
     for key in keys:
-        found = stored.get(key.scope)
+        found = stored.get(key.request_id)
         if found is None:
             continue
-        digest, reply = found
-        if digest != key.digest:
+        method, digest, reply = found
+        if (method, digest) != (key.method, key.digest):
             raise RequestIdReused(
                 (
                     f"request_id {key.request_id} was used for another request; use a fresh UUID "
@@ -59,4 +55,4 @@ def store_replies(uow: UnitOfWork, replies: Mapping[RequestKey, bytes]) -> None:
     """Keep the replies of requests that were done in this transaction. Nothing is kept of one that
     raised: the same id may be tried again."""
     for key, reply in replies.items():
-        uow.requests.put(key.scope, key.digest, reply)
+        uow.requests.put(key.principal, key.method, key.request_id, digest=key.digest, reply=reply)

@@ -110,6 +110,7 @@ def set_sync(
         attempt=0,
         problem=None,
         due_revision=uow.revision,
+        settled_revision=uow.revision - 1,
     )
     uow.links.save([changed])
     uow.changed(ChangeKind.LINK, link_names([(shop, listing)]))

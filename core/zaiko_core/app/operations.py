@@ -27,7 +27,7 @@ def refresh_listings(
     NotFound, ShopPaused, ConnectorNotLoaded."""
     record = shops.get(uow, shop)
     check_runnable(uow, record, can_sync)
-    return uow.operations.active(REFRESH_LISTINGS, shop) or _begin(
+    return uow.operations.active(REFRESH_LISTINGS, shop) or begin(
         uow, REFRESH_LISTINGS, shop, {}, drawn
     )
 
@@ -41,9 +41,14 @@ def bulk_link(
     _check_only_one(uow, BULK_LINK, asked.shop, "linking")
     if asked.enable_sync:
         check_sync_offered(uow, record, can_sync)
+    return begin_bulk_link(uow, asked, drawn)
+
+
+def begin_bulk_link(uow: UnitOfWork, asked: BulkLinkOrder, drawn: str) -> OperationRecord:
+    """Begin a bulk linking that nothing speaks against."""
     arguments = asdict(asked)
     del arguments["shop"]
-    return _begin(uow, BULK_LINK, asked.shop, arguments, drawn)
+    return begin(uow, BULK_LINK, asked.shop, arguments, drawn)
 
 
 def cut_over(
@@ -55,7 +60,7 @@ def cut_over(
     check_runnable(uow, record, can_sync)
     check_sync_offered(uow, record, can_sync)
     _check_only_one(uow, CUT_OVER, shop, "cutting over")
-    return _begin(uow, CUT_OVER, shop, {"dry_run": dry_run}, drawn)
+    return begin(uow, CUT_OVER, shop, {"dry_run": dry_run}, drawn)
 
 
 def cancel(uow: UnitOfWork, operation: str) -> OperationRecord:
@@ -106,9 +111,10 @@ def _check_only_one(uow: UnitOfWork, kind: str, shop: str, doing: str) -> None:
         )
 
 
-def _begin(
+def begin(
     uow: UnitOfWork, kind: str, shop: str, arguments: dict[str, object], drawn: str
 ) -> OperationRecord:
+    """Begin an operation that nothing speaks against."""
     operation = operation_id(uow.now, drawn)
     uow.operations.put(OperationRecord(operation, kind, OperationState.QUEUED, shop, arguments))
     uow.due()

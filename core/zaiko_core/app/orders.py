@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from zaiko_core.app import root_cause
+from zaiko_core.app import order_numbers, root_cause
 from zaiko_core.app.due_marks import mark_links_due, mark_products_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.domain import fence
@@ -70,6 +70,8 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
     uow.orders.seen(
         shop, [reading for reading in same if reading.version > stored[reading.order].version]
     )
+    new = [reading for reading in changing if reading.order not in stored]
+    order_numbers.join(uow, shop, new)
     results = _apply(uow, shop, changing, stored)
     sold: dict[str, int] = {}
     for own in (own for result in results for own in result.sold):
@@ -124,6 +126,14 @@ def decide(uow: UnitOfWork, shop: str, records: Iterable[OrderRecord], kind: Mov
     stored = uow.orders.get(shop, [record.order for record in changed])
     _apply(uow, shop, changed, stored, kind=kind, selling=False, linking=False)
     return len(changed)
+
+
+def recount(uow: UnitOfWork, shop: str, records: Iterable[OrderRecord], kind: MovementKind) -> int:
+    """Count orders as they are given, because it was decided otherwise what a line, or the shop's
+    word, counts for; how many. The shop's own number did not move."""
+    given = {record.order: record for record in records}
+    _apply(uow, shop, given.values(), given, kind=kind, selling=False, linking=False)
+    return len(given)
 
 
 def count_listings(uow: UnitOfWork, shop: str, listings: Collection[str]) -> list[Counted]:
@@ -181,6 +191,7 @@ def _apply(
         shop, [reading.order for reading in readings]
     ).items():
         demands.setdefault(order, {})[product] = demand
+    word = uow.shops.word(shop)
     results = [
         reconcile(
             reading,
@@ -189,6 +200,7 @@ def _apply(
             parts_of,
             shop=shop,
             kind=kind,
+            word=word,
         )
         for reading in readings
     ]

@@ -26,6 +26,7 @@ def sync_now(
         mark_links_due(uow, link[0], [link[1]])
         triggered.add(link[0])
     uow.trigger(triggered, by=Trigger.REQUEST)
+    uow.changed(ChangeKind.SHOP, triggered)
     return sorted(triggered)
 
 

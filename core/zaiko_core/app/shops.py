@@ -7,12 +7,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from zaiko_core.app import orders
 from zaiko_core.app.catalogue import hold_links
 from zaiko_core.app.due_marks import link_names, mark_links_due
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord, Trigger
-from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists, ShopHasLinks
+from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists
+from zaiko_core.domain.stock import MovementKind
 
 _ALL = 1000
 
@@ -41,6 +43,7 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     if before.secrets != changed.secrets:
         uow.shops.forget_state(changed.shop)
         uow.shops.forget_check(changed.shop)
+    _count_word(uow, before, changed)
     uow.changed(ChangeKind.SHOP, [changed.shop])
     if reconfigured and not changed.paused:
         _go_on(uow, changed.shop)
@@ -48,6 +51,21 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
         uow.changed(ChangeKind.LINK, link_names(uow.links.mark_for_reading(changed.shop)))
         uow.trigger([changed.shop], by=Trigger.REQUEST)
     return get(uow, changed.shop)
+
+
+def _count_word(uow: UnitOfWork, before: ShopRecord, changed: ShopRecord) -> None:
+    """Count the orders again for which another setting says what the shop's word counts for."""
+    shop = changed.shop
+    if before.shipped_frees is not changed.shipped_frees:
+        kind = MovementKind.ORDER_RELEASED
+        if not uow.shops.word(shop).frees:
+            kind = MovementKind.ORDER_RESTORED
+        orders.recount(uow, shop, uow.orders.get(shop, uow.demands.awaited(shop)).values(), kind)
+    if before.keeps_unrestocked is not changed.keeps_unrestocked:
+        kind = MovementKind.ORDER_WRITTEN_OFF
+        if changed.keeps_unrestocked:
+            kind = MovementKind.ORDER_RESTORED
+        orders.recount(uow, shop, uow.orders.get(shop, uow.orders.doubtful(shop)).values(), kind)
 
 
 def set_shadow(uow: UnitOfWork, shop: str, shadow: bool) -> ShopRecord:
@@ -75,27 +93,6 @@ def resume(uow: UnitOfWork, shop: str) -> ShopRecord:
     uow.changed(ChangeKind.SHOP, [shop])
     _go_on(uow, shop)
     return get(uow, shop)
-
-
-def delete(uow: UnitOfWork, shop: str) -> None:
-    """Delete a shop with its credentials and listings; its orders and movements stay. Raises
-    ShopHasLinks."""
-    record = get(uow, shop)
-    links = sum(uow.shops.link_counts([shop]).get(shop, {}).values())
-    if links:
-        name = f"merchants/{uow.merchant}/shops/{shop}"
-        raise ShopHasLinks(
-            f"{links} listings of {name} are linked; delete those links first",
-            shop=name,
-            count=str(links),
-        )
-    uow.shops.update(replace(record, deleted=True, secrets=None, problem=None))
-    uow.listings.forget(shop)
-    uow.additions.give_up(shop)
-    uow.named_orders.forget(shop)
-    uow.accounts.leave(shop)
-    uow.shops.forget_state(shop)
-    uow.changed(ChangeKind.SHOP, [shop])
 
 
 def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> tuple[int, int]:
@@ -149,6 +146,13 @@ def get(uow: UnitOfWork, shop: str) -> ShopRecord:
     if found is None:
         raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
     return found
+
+
+def known(uow: UnitOfWork, shop: str) -> str:
+    """Return the id of a shop that exists or once existed: its orders stay. Raises NotFound."""
+    if not uow.shops.used(shop):
+        raise NotFound(f"merchants/{uow.merchant}/shops/{shop}")
+    return shop
 
 
 def _go_on(uow: UnitOfWork, shop: str) -> None:

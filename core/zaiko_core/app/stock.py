@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zaiko_core.app import receiving, root_cause
+from zaiko_core.app import order_numbers, receiving, root_cause, shops
 from zaiko_core.app.due_marks import mark_products_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ProductRecord, StockRecord
@@ -226,11 +226,12 @@ def ship(uow: UnitOfWork, binding: Binding) -> Posting:
 
 def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change) -> Posting:
     _check_places(uow, {(binding.product, binding.warehouse)})
-    ref = binding.demand
-    if ref.shop and ref.shop not in uow.shops.get([ref.shop]):
-        raise NotFound(f"merchants/{uow.merchant}/shops/{ref.shop}")
+    ref = _demand_of(uow, binding.demand)
     known = uow.stocks.by_cause([binding.cause])
     if known:
+        if known[binding.cause].entry.demand == binding.demand:
+            # Recorded under the order's number before the order was read.
+            ref = binding.demand
         same = Entry(
             binding.product,
             kind,
@@ -258,6 +259,20 @@ def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change
         occurred_at=binding.occurred_at or uow.now,
     )
     return _post(uow, [entry])[0]
+
+
+def _demand_of(uow: UnitOfWork, named: DemandRef) -> DemandRef:
+    """Return the demand that is named by an order's id or number. Of a deleted shop only orders
+    that were read can be named. Raises NotFound, OrderNumberAmbiguous."""
+    if not named.shop:
+        return named
+    shops.known(uow, named.shop)
+    order = order_numbers.resolve(uow, named.shop, named.order)
+    if named.shop not in uow.shops.get([named.shop]):
+        known = any(uow.demands.get(named.shop, [order])) or uow.orders.get(named.shop, [order])
+        if not known:
+            raise NotFound(f"merchants/{uow.merchant}/shops/{named.shop}")
+    return DemandRef(named.shop, order)
 
 
 def _post(uow: UnitOfWork, entries: Sequence[Entry]) -> list[Posting]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from zaiko_core.app import orders, shops
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import Page, StoredOrder
-from zaiko_core.domain.demand import Demand
+from zaiko_core.domain.demand import Demand, OrderRecord
 from zaiko_core.domain.errors import NotFound, OrderNotOpen
 from zaiko_core.domain.stock import MovementKind
 from zaiko_core.domain.suspicion import DAY, SuspectPolicy, Suspicion, release_time
@@ -59,10 +59,23 @@ def release(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
     is so already changes nothing. Raises NotFound, OrderNotOpen when nothing is open."""
     record = _get(uow, shop, order).record
     if record.released_at is None:
-        if not record.may_be_open:
+        if not _is_open(uow, shop, record):
             raise OrderNotOpen(f"order {order} has no open units; nothing is to be released")
         gone = replace(record, released_at=uow.now, released_for=BY_HAND, kept=False)
         orders.decide(uow, shop, [gone], MovementKind.ORDER_WRITTEN_OFF)
+    return _get(uow, shop, order)
+
+
+def settle(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
+    """Let the units of an order that were refunded without restocking be sold again, as a person
+    has dealt with them. What is so already changes nothing. Raises NotFound, OrderNotOpen when
+    there are none."""
+    record = _get(uow, shop, order).record
+    if not any(line.unrestocked for line in record.lines):
+        raise OrderNotOpen(f"order {order} has no units that were refunded without restocking")
+    if record.doubtful:
+        lines = tuple(replace(line, settled=line.unrestocked) for line in record.lines)
+        orders.recount(uow, shop, [replace(record, lines=lines)], MovementKind.ORDER_WRITTEN_OFF)
     return _get(uow, shop, order)
 
 
@@ -70,7 +83,7 @@ def hold(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:
     """Promise the open units of an order, also again, whatever the policy says from now on. What is
     so already changes nothing. Raises NotFound, OrderNotOpen when nothing is open."""
     record = _get(uow, shop, order).record
-    if not record.may_be_open:
+    if not _is_open(uow, shop, record):
         raise OrderNotOpen(f"order {order} has no open units; nothing is to be held")
     if record.released_at is not None or not record.kept:
         held = replace(record, released_at=None, released_for="", kept=True)
@@ -132,6 +145,13 @@ def _add_links(uow: UnitOfWork, effects: dict[str, Effect]) -> None:
                 if part.product in effects:
                     effects[part.product].links.append((link.shop, link.listing))
         page = Page(1_000, (links[-1].shop, links[-1].listing))
+
+
+def _is_open(uow: UnitOfWork, shop: str, record: OrderRecord) -> bool:
+    """Return whether the order may hold units by the shop's account or by ours."""
+    return record.may_be_open or any(
+        demand.open for demand in uow.demands.get(shop, [record.order]).values()
+    )
 
 
 def _get(uow: UnitOfWork, shop: str, order: str) -> StoredOrder:

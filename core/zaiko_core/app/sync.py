@@ -68,6 +68,8 @@ class Write:
     due_revision: int
     at: int = 0
     """When it was recorded (µs)."""
+    revision: int = 0
+    """Every change up to here is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,9 @@ class _PlanRecorder:
     def add(self, item: DueLink, seen: Observation | None, decision: Decision) -> InventoryBelief:
         """Note what follows from a decision. Return the belief that the link is stored with."""
         now, before, assessment = self._uow.now, item.link, decision.assessment
+        if before.state is LinkState.SYNCED:
+            # It may no longer be when this is saved. Until now it had every change.
+            before = replace(before, settled_revision=self._uow.revision - 1)
         self._note_reading(before, seen)
         if assessment.finding is not None:
             self._drifts.append(
@@ -328,6 +333,7 @@ class _PlanRecorder:
                 key,
                 link.due_revision,
                 now,
+                self._uow.revision,
             )
         )
         belief = fence.record_pending(
@@ -361,6 +367,7 @@ def settle(
             failed += 1
         elif outcome.applied:
             belief = fence.applied(link.belief, policy.mode)
+            link = replace(link, settled_revision=write.revision)
             if belief.must_read:
                 saved.append(replace(link, belief=belief, due_at=uow.now))
             else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zaiko_core.domain.links import Part
+from zaiko_core.domain.shop_word import FREES, ShopWord
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
 
 
@@ -35,11 +36,20 @@ class DemandLine:
     sku: str = ""
     title: str = ""
     parts: tuple[Part, ...] | None = None
+    unrestocked: int = 0
+    """How many of `cancelled` the shop refunded without putting them back on the shelf."""
+    settled: int = 0
+    """How many of `unrestocked` a person has dealt with."""
 
     @property
     def wanted(self) -> int:
         """Units the buyer still wants or has got: ordered − cancelled, never below 0."""
         return max(0, self.ordered - self.cancelled)
+
+    @property
+    def doubtful(self) -> int:
+        """Units that were refunded without restocking and that nobody has dealt with."""
+        return max(0, self.unrestocked - self.settled)
 
     def names_what(self, other: DemandLine) -> bool:
         """Return whether both readings of this line name the same listing. Where one of them names
@@ -174,26 +184,56 @@ class OrderRecord:
             return 0
         return sum(max(0, line.wanted - line.fulfilled) for line in self.lines)
 
+    @property
+    def doubtful(self) -> int:
+        """Units of this order that were refunded without restocking and that nobody has dealt
+        with."""
+        return sum(line.doubtful for line in self.lines)
+
 
 def _facts(lines: Sequence[DemandLine]) -> tuple[DemandLine, ...]:
-    return tuple(sorted((replace(line, parts=None) for line in lines), key=lambda line: line.line))
+    facts = (replace(line, parts=None, settled=0) for line in lines)
+    return tuple(sorted(facts, key=lambda line: line.line))
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """One product in one order (or shipment). `wanted` and `fulfilled` are the shop's account,
-    `shipped` and `alloc` the warehouse's; all ≥ 0."""
+    `shipped` and `alloc` the warehouse's; all ≥ 0. Of `fulfilled` the warehouse is expected to
+    report `awaited` units, the first of them since `awaited_at` (µs since 1970); they are gone when
+    it does, or at once where the shop's word `frees` them."""
 
     wanted: int = 0
     fulfilled: int = 0
     shipped: int = 0
     alloc: int = 0
+    awaited: int = 0
+    awaited_at: int = 0
+    frees: bool = True
 
     @property
     def open(self) -> int:
         """Units promised and not gone: each counted once, whether the shop or the warehouse
         reported that it left."""
-        return max(0, self.wanted - max(self.shipped, self.fulfilled))
+        left = self.fulfilled if self.frees else self.fulfilled - self.unshipped
+        return max(0, self.wanted - max(self.shipped, left))
+
+    @property
+    def unshipped(self) -> int:
+        """Units that the shop says are shipped, and whose shipment the warehouse owes."""
+        return max(0, self.awaited - self.shipped)
+
+    def after_reading(
+        self, wanted: int, fulfilled: int, word: ShopWord, *, expected: bool
+    ) -> Demand:
+        """Return the demand after a reading of the shop. `expected`: what it says is shipped and
+        was not before is for the warehouse to ship, if it reports shipments."""
+        more = fulfilled - self.fulfilled if word.awaits and expected else 0
+        awaited = min(fulfilled, max(0, self.awaited + more))
+        new = replace(self, wanted=wanted, fulfilled=fulfilled, awaited=awaited, frees=word.frees)
+        if not new.unshipped:
+            return replace(new, awaited_at=0)
+        return new if self.unshipped else replace(new, awaited_at=word.now)
 
     @property
     def delta(self) -> Delta:
@@ -262,6 +302,7 @@ def reconcile(
     *,
     shop: str,
     kind: MovementKind | None = None,
+    word: ShopWord = FREES,
 ) -> Reconciled:
     """Apply one reading of an order: the demands, movements and own sales that follow from it.
 
@@ -269,7 +310,8 @@ def reconcile(
     parts of the linked listings that occur in it. A line keeps the parts that it was first counted
     as, whatever its listing is linked to later, for as long as it names that listing. The caller
     has already decided that the reading supersedes the stored one. `kind` names the movements when
-    the reading is not the reason (linking); otherwise it follows from what changed.
+    the reading is not the reason (linking); otherwise it follows from what changed. `word`
+    says how far the shop's word counts.
     """
     before = {line.line: line for line in stored.lines} if stored else {}
     lines = tuple(_counted(line, before.get(line.line), parts_of) for line in reading.lines)
@@ -279,13 +321,17 @@ def reconcile(
     lines += tuple(replace(line, cancelled=line.ordered) for line in gone)
     applied = (stored.applied if stored else 0) + 1
     record = replace(reading, lines=lines, applied=applied)
-    wanted = _by_product(record)
+    wanted = _by_product(record, word)
+    # What was shipped before the shop or the listing was known here is no matter of the warehouse.
+    expected = kind is not MovementKind.ORDER_LINKED and (
+        (stored is not None and stored.was_read) or record.placed_at >= word.known_since
+    )
     changed: dict[str, Demand] = {}
     entries: list[Entry] = []
     for product in sorted(wanted.keys() | demands.keys()):
         old = demands.get(product, Demand())
         units, fulfilled = wanted.get(product, (0, 0))
-        new = Demand(units, fulfilled, old.shipped, old.alloc)
+        new = old.after_reading(units, fulfilled, word, expected=expected)
         if new == old:
             continue
         changed[product] = new
@@ -312,7 +358,10 @@ def _counted(
         if stored is not None and stored.parts is not None and line.names_what(stored)
         else parts_of.get(line.listing)
     )
-    return line if line.parts == parts else replace(line, parts=parts)
+    settled = min(line.unrestocked, stored.settled if stored is not None else 0)
+    if (line.parts, line.settled) == (parts, settled):
+        return line
+    return replace(line, parts=parts, settled=settled)
 
 
 def _happened_at(record: OrderRecord, stored: OrderRecord | None) -> int:
@@ -321,10 +370,10 @@ def _happened_at(record: OrderRecord, stored: OrderRecord | None) -> int:
     return record.version if stored is not None and stored.was_read else record.placed_at
 
 
-def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
+def _by_product(record: OrderRecord, word: ShopWord) -> dict[str, tuple[int, int]]:
     """Units wanted and fulfilled per product. An order that was cancelled, deleted or released
     wants nothing any longer; one shipped as a whole has every unit fulfilled, whatever its lines
-    say."""
+    say. Units refunded without restocking stay wanted where the shop keeps them off sale."""
     totals: dict[str, tuple[int, int]] = {}
     for line in record.lines:
         nothing = (
@@ -337,7 +386,8 @@ def _by_product(record: OrderRecord) -> dict[str, tuple[int, int]]:
         )
         for part in line.parts or ():
             units, done = totals.get(part.product, (0, 0))
-            totals[part.product] = (units + wanted * part.count, done + fulfilled * part.count)
+            kept = wanted + (line.doubtful if word.keeps_unrestocked else 0)
+            totals[part.product] = (units + kept * part.count, done + fulfilled * part.count)
     return totals
 
 

@@ -221,6 +221,18 @@ class AccountChanged(Precondition):
     reason = "ACCOUNT_CHANGED"
 
 
+class ShopHasOpenOrders(Precondition):
+    reason = "SHOP_HAS_OPEN_ORDERS"
+
+
+class OrderNumberAmbiguous(Precondition):
+    reason = "ORDER_NUMBER_AMBIGUOUS"
+
+
+class OrderLineNotAssignable(Precondition):
+    reason = "ORDER_LINE_NOT_ASSIGNABLE"
+
+
 class ListingVanished(Precondition):
     reason = "LISTING_GONE"
 

@@ -15,6 +15,15 @@ class MatchOutcome(enum.StrEnum):
     UNMATCHED = "UNMATCHED"
 
 
+class AutoLink(enum.StrEnum):
+    """What becomes of a new listing of a shop whose code is that of exactly one product."""
+
+    OFF = "OFF"
+    LINK = "LINK"
+    SYNC = "SYNC"
+    """It is linked, and its number is synced."""
+
+
 class MatchedBy(enum.StrEnum):
     CODE = "CODE"
     BARCODE = "BARCODE"
@@ -41,8 +50,8 @@ class Match:
 
 
 class Matcher:
-    """Matches the listings of one shop. `listings` are all unlinked listings of the shop: a code
-    that two of them carry is ambiguous for both."""
+    """Matches the listings of one shop. `listings` are all listings of the shop, linked or not: a
+    code that two of them carry is ambiguous for both, also after a person has linked one."""
 
     def __init__(self, listings: Sequence[Coded], *, by_barcode: bool) -> None:
         self._by_barcode = by_barcode

@@ -34,6 +34,9 @@ class MovementKind(enum.StrEnum):
     """Open units are no longer promised, as a person or the shop's policy decided (ADR 0022)."""
     ORDER_RESTORED = "ORDER_RESTORED"
     """A person took that back."""
+    ORDER_JOINED = "ORDER_JOINED"
+    """What a warehouse recorded under an order's number belongs to the order: one entry takes it
+    from the number, and one gives it to the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,14 @@ class Delta:
             self.allocated + other.allocated,
             self.ordered + other.ordered,
             self.unallocated + other.unallocated,
+        )
+
+    def __sub__(self, other: Delta) -> Delta:
+        return Delta(
+            self.physical - other.physical,
+            self.allocated - other.allocated,
+            self.ordered - other.ordered,
+            self.unallocated - other.unallocated,
         )
 
     def __bool__(self) -> bool:

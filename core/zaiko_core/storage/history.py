@@ -130,11 +130,19 @@ class OperationRows(Scope):
         return None if row is None else _OPERATIONS.read(row)
 
 
-_REQUEST = ("principal", "method", "request_id")
 _KEEP_REPLY = insert(schema.requests).values(
     {
         name: param(schema.requests.c[name])
-        for name in ("merchant", *_REQUEST, "digest", "response", "created_at", "revision")
+        for name in (
+            "merchant",
+            "principal",
+            "method",
+            "request_id",
+            "digest",
+            "response",
+            "created_at",
+            "revision",
+        )
     }
 )
 
@@ -142,25 +150,25 @@ _KEEP_REPLY = insert(schema.requests).values(
 class RequestRows(Scope):
     """The replies of requests that carried an id."""
 
-    def get(
-        self, requests: Collection[tuple[str, str, str]]
-    ) -> dict[tuple[str, str, str], tuple[bytes, bytes]]:
-        """Return the digest and the reply of each request that was done, by principal, method and
-        request id."""
+    def get(self, ids: Collection[str]) -> dict[str, tuple[str, bytes, bytes]]:
+        """Return the method, the digest and the reply of each request that was done, by id."""
         found = lookup(
             self.connection,
             schema.requests,
             {"merchant": self.merchant},
-            [dict(zip(_REQUEST, request, strict=True)) for request in set(requests)],
+            [{"request_id": request_id} for request_id in set(ids)],
         )
-        return {
-            (row.principal, row.method, row.request_id): (row.digest, row.response) for row in found
-        }
+        return {row.request_id: (row.method, row.digest, row.response) for row in found}
 
-    def put(self, request: tuple[str, str, str], digest: bytes, reply: bytes) -> None:
+    def put(
+        self, principal: str, method: str, request_id: str, *, digest: bytes, reply: bytes
+    ) -> None:
         """Keep the reply of a request."""
-        values = dict(zip(_REQUEST, request, strict=True)) | {
+        values = {
             "merchant": self.merchant,
+            "principal": principal,
+            "method": method,
+            "request_id": request_id,
             "digest": digest,
             "response": reply,
             "created_at": self.now,
@@ -197,6 +205,18 @@ class FeedRows(Scope):
         for row in self.execute(query):
             found[ChangeKind(row.kind)][row.name] = row.revision
         return found
+
+    def time_of(self, revision: int) -> int:
+        """Return when the merchant's data first was at this revision or a newer one that the feed
+        has (µs); 0 where the feed no longer goes back as far, or has nothing so new."""
+        table = schema.changes
+        query = (
+            select(table.c.at)
+            .where(self.mine(table), table.c.revision >= revision)
+            .order_by(table.c.revision)
+            .limit(1)
+        )
+        return 0 if revision <= self.compacted() else int(self.execute(query).scalar() or 0)
 
     def compacted(self) -> int:
         """Return the newest revision that the feed no longer has."""

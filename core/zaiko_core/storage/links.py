@@ -22,7 +22,14 @@ from sqlalchemy import (
     update,
 )
 
-from zaiko_core.app.records import DueLink, Holding, LinkRecord, LinkState, Page
+from zaiko_core.app.records import (
+    DueLink,
+    Holding,
+    LinkRecord,
+    LinkState,
+    Page,
+    UnsettledLinks,
+)
 from zaiko_core.domain.escrow import PERIOD, Sales
 from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
@@ -46,6 +53,7 @@ from zaiko_core.storage.scope import Scope, after
 from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
+_STUCK = (LinkState.FAILED.value, LinkState.HELD.value)
 LINKS = Codec(schema.links, LinkRecord, derived={"parts": ()}, conversions={"withheld": TERMS})
 BELIEFS = Codec(schema.links, InventoryBelief)
 _SAVED = [
@@ -110,12 +118,19 @@ def _marking(condition: Any, due_at: Any) -> Executable:
         .values(
             due_at=due_at,
             due_revision=param(links.c.due_revision),
+            settled_revision=_settled(param(links.c.settled_revision)),
             state=case((calm, LinkState.PENDING.value), else_=links.c.state),
             updated_at=param(links.c.updated_at),
             revision=param(links.c.revision),
         )
         .returning(links.c.shop, links.c.listing)
     )
+
+
+def _settled(before: Any) -> Any:
+    """Return what a link that is no longer SYNCED has: up to now (`before`) it had every change."""
+    links = schema.links
+    return case((links.c.state == LinkState.SYNCED.value, before), else_=links.c.settled_revision)
 
 
 @lru_cache
@@ -170,7 +185,9 @@ class LinkRows(Scope):
 
     def insert(self, records: Sequence[LinkRecord]) -> None:
         rows = [
-            LINKS.write(record) | self.stamp({"due_revision": self.revision}) for record in records
+            LINKS.write(record)
+            | self.stamp({"due_revision": self.revision, "settled_revision": self.revision - 1})
+            for record in records
         ]
         insert_rows(self.connection, schema.links, rows)
         insert_rows(
@@ -283,6 +300,7 @@ class LinkRows(Scope):
             due_at=self.now,
             updated_at=self.now,
             due_revision=self.revision,
+            settled_revision=self.revision - 1,
             revision=self.revision,
         )
         found = self.execute(
@@ -312,6 +330,36 @@ class LinkRows(Scope):
         """Return when the shop's next link becomes due, or None."""
         ((value,),) = self.execute(_NEXT_DUE, params(merchant=self.merchant, shop=shop))
         return None if value is None else int(value)
+
+    def unsettled(
+        self, upto: int, *, shops: Collection[str] = (), product: str = "", shadows: bool = False
+    ) -> dict[str, UnsettledLinks]:
+        """Return by shop the enabled links that lack a change up to `upto`: of these shops (none:
+        of all), and of this product if one is given. `shadows`: instead, every enabled link of
+        these shops, to which nothing is sent."""
+        table = schema.links
+        stuck = func.min(case((table.c.state.in_(_STUCK), table.c.listing)))
+        query = select(
+            table.c.shop,
+            func.count().label("count"),
+            func.min(table.c.settled_revision).label("settled_revision"),
+            func.coalesce(stuck, func.min(table.c.listing)).label("listing"),
+        ).where(self.mine(table), table.c.sync_enabled)
+        if not shadows:
+            # Every link that is not SYNCED is due at some time, by which an index finds it.
+            query = query.where(
+                table.c.due_at.is_not(None),
+                table.c.state != LinkState.SYNCED.value,
+                table.c.settled_revision < upto,
+            )
+        if shops or shadows:
+            query = query.where(table.c.shop.in_(list(shops)))
+        if product:
+            query = query.where(self._has_part([product]))
+        return {
+            row.shop: UnsettledLinks(row.shop, row.count, row.settled_revision, row.listing)
+            for row in self.execute(query.group_by(table.c.shop))
+        }
 
     def beliefs(self, shop: str, listings: Collection[str]) -> dict[str, InventoryBelief]:
         """Return what we believe the shop shows for these listings."""
@@ -368,7 +416,6 @@ class LinkRows(Scope):
                 self.mine(parts), parts.c.product.in_(select(batch.c.product)), links.c.sync_enabled
             )
         )
-        stuck = (LinkState.FAILED.value, LinkState.HELD.value)
         return [
             Holding(
                 product=row.product,
@@ -377,7 +424,7 @@ class LinkRows(Scope):
                 count=row.units,
                 belief=BELIEFS.read(row),
                 sales=Sales(row.sold_period, row.sold_now, row.sold_before),
-                movable=not row.paused and not row.shadow and row.state not in stuck,
+                movable=not row.paused and not row.shadow and row.state not in _STUCK,
             )
             for row in self.execute(query)
         ]
@@ -449,6 +496,7 @@ class LinkRows(Scope):
                 state=state.value,
                 due_at=self.now,
                 due_revision=self.revision,
+                settled_revision=_settled(self.revision - 1),
                 updated_at=self.now,
                 revision=self.revision,
             )
@@ -468,6 +516,7 @@ class LinkRows(Scope):
             due_at=self.now,
             attempt=0,
             due_revision=self.revision,
+            settled_revision=_settled(self.revision - 1),
             state=case((calm, LinkState.PENDING.value), else_=table.c.state),
             updated_at=self.now,
             revision=self.revision,
@@ -519,6 +568,7 @@ class LinkRows(Scope):
             "confirmed": None,
             "differ_since": None,
             "attempt": 0,
+            "settled_revision": 0,
         }
         unknown |= {"updated_at": self.now, "revision": self.revision}
         state = case((table.c.sync_enabled, LinkState.PENDING.value), else_=table.c.state)

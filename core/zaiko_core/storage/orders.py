@@ -7,7 +7,19 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Executable, Row, and_, cast, delete, func, or_, select, union
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Row,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+)
 
 from zaiko_core.app.records import Page, StoredOrder
 from zaiko_core.domain.demand import DemandLine, OrderRecord
@@ -15,6 +27,7 @@ from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
 from zaiko_core.storage import schema
 from zaiko_core.storage.codec import Codec
+from zaiko_core.storage.demands import is_unshipped
 from zaiko_core.storage.rowset import (
     batch_params,
     batch_rows,
@@ -48,6 +61,7 @@ _FACTS = (
     "applied",
     "holds",
     "uncounted",
+    "doubtful",
     "updated_at",
     "revision",
 )
@@ -173,6 +187,29 @@ class OrderRows(Scope):
         query = select(table.c.order_id).where(self.mine(table), table.c.shop == shop)
         return self.execute(query.limit(1)).scalar() is not None
 
+    def numbered(self, shop: str, numbers: Collection[str]) -> list[str]:
+        """Return the ids of the orders that people know by one of these numbers, by id."""
+        table = schema.orders
+        query = select(table.c.order_id).where(
+            self.mine(table), table.c.shop == shop, table.c.number.in_(list(numbers))
+        )
+        return list(self.execute(query.order_by(table.c.order_id)).scalars())
+
+    def doubtful(self, shop: str) -> list[str]:
+        """Return the ids of orders with units refunded without restocking, with which nobody has
+        dealt."""
+        table = schema.orders
+        query = select(table.c.order_id).where(
+            self.mine(table), table.c.shop == shop, table.c.doubtful > 0
+        )
+        return list(self.execute(query.order_by(table.c.order_id)).scalars())
+
+    def count_doubtful(self) -> int:
+        """Count the orders with such units."""
+        table = schema.orders
+        query = select(func.count()).select_from(table)
+        return self.execute(query.where(self.mine(table), table.c.doubtful > 0)).scalar() or 0
+
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
         """Return whether an order of the shop that changed at or after `since` has a line that is
         counted for no product."""
@@ -183,10 +220,22 @@ class OrderRows(Scope):
         return self.execute(query.limit(1)).scalar() is not None
 
     def page(
-        self, page: Page, *, shop: str, states: Collection[str], suspect: bool, uncounted: bool
+        self,
+        page: Page,
+        *,
+        shop: str,
+        states: Collection[str],
+        suspect: bool,
+        uncounted: bool,
+        unshipped: bool = False,
+        doubtful: bool = False,
+        orders: Collection[str] = (),
+        numbers: Collection[str] = (),
     ) -> list[StoredOrder]:
         """Return a page by (shop, order). `suspect`: only orders that a person should check
-        (`domain.suspicion.suspicions`)."""
+        (`domain.suspicion.suspicions`). `unshipped`: only those whose shipment the warehouse has
+        owed for long. `doubtful`: only those with units refunded without restocking. `orders`,
+        `numbers`: only those with one of these ids or numbers; none: all."""
         table = schema.orders
         query = select(table).where(self.mine(table), after(page, table.c.shop, table.c.order_id))
         if shop:
@@ -197,6 +246,20 @@ class OrderRows(Scope):
             query = query.where(self._is_suspect())
         if uncounted:
             query = query.where(table.c.uncounted, table.c.holds > 0)
+        if unshipped:
+            demands = schema.demands
+            same = and_(
+                demands.c.merchant == table.c.merchant,
+                demands.c.shop == table.c.shop,
+                demands.c.order_id == table.c.order_id,
+            )
+            query = query.where(exists().where(same, is_unshipped(self.now)))
+        if doubtful:
+            query = query.where(table.c.doubtful > 0)
+        if orders:
+            query = query.where(table.c.order_id.in_(list(orders)))
+        if numbers:
+            query = query.where(table.c.number.in_(list(numbers)))
         rows = list(self.execute(query.order_by(table.c.shop, table.c.order_id).limit(page.size)))
         lines = self._lines((row.shop, row.order_id) for row in rows)
         return [_stored(row, lines.get((row.shop, row.order_id), ())) for row in rows]
@@ -269,6 +332,7 @@ class OrderRows(Scope):
                 "shop": shop,
                 "holds": record.holds,
                 "uncounted": any(line.parts is None for line in record.lines),
+                "doubtful": record.doubtful,
             }
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from zaiko_core.app.records import LinkState, Page, RunResult, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.sending import Sending, sending
+from zaiko_core.domain.shop_word import ShippedFrees, ShopWord
 from zaiko_core.storage import schema
 from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import batch_params, batch_rows, lookup, param, params, typed_columns
@@ -57,6 +59,9 @@ _OF_RUNS = {
     "account_at",
     "status_revision",
     "due_at",
+    "catalogue_asked_at",
+    "catalogue_asks",
+    "catalogue_due_at",
 }
 """Columns that only runs and what triggers them change."""
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
@@ -147,6 +152,22 @@ class ShopRows(Scope):
         table = schema.shops
         query = select(table.c.shop).where(self.mine(table), table.c.shop == shop)
         return self.execute(query).scalar() is not None
+
+    def word(self, shop: str) -> ShopWord:
+        """Return what the word of a shop, deleted or not, counts for now."""
+        table, held = schema.shops, schema.allocations
+        feed = exists().where(held.c.merchant == self.merchant, held.c.shop > "")
+        query = select(
+            table.c.shipped_frees, table.c.keeps_unrestocked, table.c.created_at, feed.label("feed")
+        ).where(self.mine(table), table.c.shop == shop)
+        row = self.execute(query).one()
+        return ShopWord(
+            ShippedFrees(row.shipped_frees),
+            has_feed=bool(row.feed),
+            keeps_unrestocked=row.keeps_unrestocked,
+            known_since=row.created_at,
+            now=self.now,
+        )
 
     def page(self, page: Page) -> list[ShopRecord]:
         """Return a page by id, without deleted shops."""
@@ -265,6 +286,13 @@ class ShopRows(Scope):
         table = schema.shops
         values = {"orders_read_at": at, "status_revision": self.revision}
         self.execute(update(table).where(self.mine(table), table.c.shop == shop).values(values))
+
+    def save_catalogue(self, shop: str, state: Mapping[str, int]) -> None:
+        """Note when orders asked for a reading of the catalogue, or will: the columns that begin
+        with `catalogue_`."""
+        table = schema.shops
+        mine = (self.mine(table), table.c.shop == shop)
+        self.execute(update(table).where(*mine).values(dict(state)))
 
     def save_reread(self, shop: str) -> None:
         table = schema.shops

@@ -12,13 +12,14 @@ from structlog.contextvars import bound_contextvars
 from zaiko_sdk import ConnectorError, ListingRef, Skip
 
 from zaiko_core import tracing
-from zaiko_core.app import shops
+from zaiko_core.app import catalogue_reading, shops
 from zaiko_core.app.bulk_link import (
     BulkLinkOrder,
     BulkLinkReport,
+    catalogue,
     link_batch,
     matcher_for,
-    unlinked,
+    meant,
 )
 from zaiko_core.app.cut_over import CutOverReport, candidates, switch_batch
 from zaiko_core.app.links import CanSync
@@ -121,6 +122,7 @@ class OperationRunner:
         def finish(uow: StorageUnitOfWork) -> int:
             vanished = uow.listings.vanish(shop, not_seen_since=started or uow.now)
             uow.changed(ChangeKind.SHOP, [shop])
+            catalogue_reading.done(uow, shop, new=new, since=started, drawn=record.operation[-12:])
             return vanished
 
         vanished = await self._db.write(merchant, finish)
@@ -128,8 +130,8 @@ class OperationRunner:
 
     async def _bulk_link(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
         asked = BulkLinkOrder(shop=record.shop, **record.arguments)
-        listings = await self._db.read(merchant, lambda uow: unlinked(uow, asked.shop))
-        matcher = matcher_for(listings, asked)
+        whole = await self._db.read(merchant, lambda uow: catalogue(uow, asked.shop))
+        matcher, listings = matcher_for(whole, asked), meant(whole, asked)
         report = BulkLinkReport(dry_run=asked.dry_run)
         for first in range(0, len(listings), _BATCH):
             batch, so_far = listings[first : first + _BATCH], report

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from zaiko_sdk import Capability, Order
 
-from zaiko_core.app import orders
+from zaiko_core.app import catalogue_reading, orders
 from zaiko_core.app.orders import Ingested
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import Trigger
@@ -80,6 +80,8 @@ class OrderFeed:
                 self.unstored = progress
             self._cursor = page.cursor
             context.may_end()
+        if 0 < self._shop.catalogue_due_at <= context.now:
+            await context.run.write(self._begin_catalogue)
         self.read_at = began_at
         context.run.note_orders_read(began_at)
         return Fetched(sold, is_news)
@@ -129,6 +131,7 @@ class OrderFeed:
         def work(uow: UnitOfWork) -> Ingested:
             uow.hold_lease(shop, token)
             done = orders.ingest(uow, shop, readings)
+            self._read_catalogue(uow, readings)
             uow.shops.save_progress(
                 shop,
                 cursor=progress.cursor,
@@ -147,9 +150,25 @@ class OrderFeed:
         def work(uow: UnitOfWork) -> Ingested:
             uow.hold_lease(shop, token)
             orders.vanish(uow, shop, missing)
+            self._read_catalogue(uow, readings)
             return orders.ingest(uow, shop, readings)
 
         return await self._context.run.write(work)
+
+    def _read_catalogue(self, uow: UnitOfWork, readings: Sequence[OrderRecord]) -> None:
+        """Ask for a reading of the catalogue where an open order names a listing that it lacks."""
+        if Capability.LIST_LISTINGS in self._context.kind.capabilities:
+            catalogue_reading.ask(
+                uow,
+                self._shop.shop,
+                {line.listing for order in readings if order.holds for line in order.lines} - {""},
+                self._context.run.claim.token,
+            )
+
+    def _begin_catalogue(self, uow: UnitOfWork) -> None:
+        token = self._context.run.claim.token
+        uow.hold_lease(self._shop.shop, token)
+        catalogue_reading.begin(uow, self._shop.shop, token)
 
     def _is_reread_due(self) -> bool:
         capabilities, shop = self._context.kind.capabilities, self._shop

@@ -41,6 +41,7 @@ def order_from(order: Order, *, read_at: datetime) -> OrderRecord:
             fulfilled=_units(order, line.fulfilled),
             sku=_text(line.sku),
             title=_text(line.title),
+            unrestocked=min(_units(order, line.unrestocked), line.cancelled),
         )
         for line in order.lines
     )

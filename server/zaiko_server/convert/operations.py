@@ -38,7 +38,11 @@ def operation(
     )
     shop = names.SHOP(merchant, record.shop)
     if record.kind == BULK_LINK:
-        message.bulk_link.CopyFrom(bulk_link_pb2.BulkLinkMetadata(shop=shop, **record.arguments))
+        asked = dict(record.arguments)
+        since = asked.pop("since", 0)
+        message.bulk_link.CopyFrom(
+            bulk_link_pb2.BulkLinkMetadata(shop=shop, automatic=since > 0, **asked)
+        )
     elif record.kind == REFRESH_LISTINGS:
         message.refresh_listings.shop = shop
     elif record.kind == CUT_OVER:

@@ -50,6 +50,8 @@ def order(
                 open=demand.open,
                 allocated=demand.alloc,
                 shipped=demand.shipped,
+                unshipped=min(demand.unshipped, max(0, demand.wanted - demand.shipped)),
+                unshipped_time=nonzero_timestamp(demand.awaited_at),
             )
             for product, demand in sorted(demands.items())
         ],
@@ -75,6 +77,8 @@ def _line(
         ordered=line.ordered,
         cancelled=line.cancelled,
         fulfilled=line.fulfilled,
+        unrestocked=line.unrestocked,
+        settled=line.settled,
         open=max(0, line.wanted - line.fulfilled) if record.state is DemandState.OPEN else 0,
         products=[
             order_pb2.Order.Line.LinkedProduct(

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
-from zaiko.v1 import shop_pb2, shop_service_pb2
+from zaiko.v1 import shop_pb2, shop_service_pb2, sync_service_pb2
+from zaiko_core.app.closing import OpenOrders
 from zaiko_core.app.records import LinkState, ShopRecord
+from zaiko_core.app.settling import UnsettledShop
 from zaiko_core.domain.expiry import SOON
+from zaiko_core.domain.matching import AutoLink
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.shop_word import ShippedFrees
 from zaiko_core.domain.suspicion import UNPAID_AFTER, SuspectPolicy
 from zaiko_sdk import Finding, FindingLevel
 
@@ -56,12 +60,42 @@ def shop(
         else shop_pb2.Shop.DRIFT_POLICY_HEAL,
         account=record.account,
         account_name=record.account_name,
+        shipped_frees=shop_pb2.Shop.ShippedFrees.Value(
+            f"SHIPPED_FREES_{record.shipped_frees.value}"
+        ),
+        keep_unrestocked=record.keeps_unrestocked,
+        auto_link=shop_pb2.Shop.AutoLink.Value(f"AUTO_LINK_{record.auto_link.value}"),
         status=status,
         create_time=nonzero_timestamp(record.created_at),
         update_time=nonzero_timestamp(record.updated_at),
         revision=record.revision,
         etag=etag(record.revision),
     )
+
+
+def shipped_frees_of(given: shop_pb2.Shop.ShippedFrees.ValueType) -> ShippedFrees:
+    """Return when the shop's own «shipped» frees stock, as a request says."""
+    if given == shop_pb2.Shop.SHIPPED_FREES_UNSPECIFIED:
+        return ShippedFrees.AUTO
+    name = shop_pb2.Shop.ShippedFrees.Name(given)
+    return ShippedFrees(name.removeprefix("SHIPPED_FREES_"))
+
+
+def auto_link_of(given: shop_pb2.Shop.AutoLink.ValueType) -> AutoLink:
+    """Return what becomes of new listings, as a request says."""
+    if given == shop_pb2.Shop.AUTO_LINK_UNSPECIFIED:
+        return AutoLink.OFF
+    return AutoLink(shop_pb2.Shop.AutoLink.Name(given).removeprefix("AUTO_LINK_"))
+
+
+def open_orders_of(
+    given: shop_service_pb2.DeleteShopRequest.OpenOrders.ValueType,
+) -> OpenOrders | None:
+    """Return what becomes of open orders, as a request says; None if it does not."""
+    kind = shop_service_pb2.DeleteShopRequest
+    if given == kind.OPEN_ORDERS_UNSPECIFIED:
+        return None
+    return OpenOrders(kind.OpenOrders.Name(given).removeprefix("OPEN_ORDERS_"))
 
 
 def policy(found: SuspectPolicy) -> shop_pb2.SuspectPolicy:
@@ -94,11 +128,12 @@ def status(
     links: Mapping[LinkState, int],
     *,
     differing: int,
+    synced: int,
     missing: Problem | None,
     now: int,
 ) -> shop_pb2.ShopStatus:
-    """Return the status of a shop's sync. `missing` is the problem of a connector that is not
-    loaded, or None. `now` is in µs since 1970."""
+    """Return the status of a shop's sync. `synced` is its synced revision, `missing` the problem of
+    a connector that is not loaded, or None. `now` is in µs since 1970."""
     trouble = missing or record.problem
     lag = None
     if record.orders_complete_until is not None:
@@ -120,6 +155,7 @@ def status(
         revision=max(record.revision, record.status_revision),
         shadow_difference_count=differing,
         order_read_time=timestamp(record.orders_read_at),
+        synced_revision=synced,
     )
 
 
@@ -153,6 +189,22 @@ def _credentials(record: ShopRecord, now: int) -> shop_pb2.ShopStatus.Credential
     if record.last_success_at is not None:
         return shop_pb2.ShopStatus.CREDENTIALS_STATE_VALID
     return shop_pb2.ShopStatus.CREDENTIALS_STATE_UNSPECIFIED
+
+
+def unsettled(
+    merchant: str, found: UnsettledShop, why: Problem | None
+) -> sync_service_pb2.WaitSettledResponse.UnsettledShop:
+    """Return a shop that is not settled. `why` is its problem, or that of its link."""
+    kind = sync_service_pb2.WaitSettledResponse.UnsettledShop
+    link = found.link
+    return kind(
+        shop=names.SHOP(merchant, found.shop.shop),
+        cause=kind.Cause.Value(f"CAUSE_{found.cause.value}"),
+        synced_revision=found.settled_revision,
+        link_count=found.links,
+        link=names.LINK(merchant, link.shop, link.listing) if link is not None else "",
+        problem=problem(why),
+    )
 
 
 def findings(found: Sequence[Finding]) -> list[shop_service_pb2.CheckShopResponse.Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,29 @@ from zaiko_core.domain.errors import ResourceExists
 from zaiko_server.interceptors import trailers
 from zaiko_server.pages import Pages
 from zaiko_server.security.calling import caller, check_reach
+from zaiko_server.times import MICROS, span_of
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 Context = Any
 
 REPLAYED = ("zaiko-replayed", "1")
+LONGEST_WAIT = 25.0
+_MARGIN = 0.25
+"""Seconds before the client's deadline at which a waiting call answers."""
+
+
+def clock() -> float:
+    """Return the seconds by which waiting calls are timed."""
+    return asyncio.get_running_loop().time()
+
+
+def waiting_until(request: Any, context: Context) -> float:
+    """Return when a call that waits must answer, by `clock`: after its `timeout`, and before its
+    deadline."""
+    asked = span_of(request.timeout) / MICROS if request.HasField("timeout") else LONGEST_WAIT
+    left = context.time_remaining()
+    return clock() + min(asked, LONGEST_WAIT, LONGEST_WAIT if left is None else left - _MARGIN)
 
 
 class Calls:
@@ -126,7 +144,7 @@ def _once(
 ) -> Callable[[UnitOfWork], M | bytes]:
     """Return `command` as one that is done once per request, and that can be merged if it can."""
     if isinstance(command, Mergeable):
-        of_request = () if key is None else (f"request {key.scope}",)
+        of_request = () if key is None else (f"request {key.request_id}",)
         return Mergeable(
             _OncePerRequest(command.apply_all),
             (key, command.item),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zaiko.v1 import link_pb2, link_service_pb2_grpc
 from zaiko.v1 import link_service_pb2 as pb
@@ -20,6 +21,7 @@ from zaiko_core.domain.errors import (
     ServiceError,
     SyncNotOffered,
 )
+from zaiko_core.domain.matching import AutoLink
 
 from zaiko_server import etags, masks, names, views
 from zaiko_server.convert import links as messages
@@ -172,6 +174,9 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
 
         def work(uow: UnitOfWork) -> pb.BulkLinkResponse:
             begun = operations.bulk_link(uow, asked, drawn=drawn, can_sync=self._can_sync)
+            if request.auto_link and not request.dry_run:
+                auto = AutoLink.SYNC if request.enable_sync else AutoLink.LINK
+                shops.update(uow, replace(shops.get(uow, shop), auto_link=auto))
             return pb.BulkLinkResponse(
                 operation=operation(merchant, begun), revision=uow.answer_revision
             )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
@@ -14,15 +13,11 @@ from zaiko_core.app.ports import UnitOfWork
 
 from zaiko_server import names
 from zaiko_server.convert.operations import operation
-from zaiko_server.services.calls import Calls, Context
-from zaiko_server.times import MICROS, span_of
+from zaiko_server.services.calls import Calls, Context, clock, waiting_until
 from zaiko_server.watch import WatchServer
 
-LONGEST_WAIT = 25.0
 _WAIT = 60.0
 """Seconds after which a watched operation is looked at although nothing was told."""
-_MARGIN = 0.25
-"""Seconds before the client's deadline at which a waiting call answers."""
 
 
 class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
@@ -84,20 +79,16 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
         self, request: pb.WaitOperationRequest, context: Context
     ) -> pb.WaitOperationResponse:
         merchant, name = names.OPERATION.ids(request.name)
-        asked = span_of(request.timeout) / MICROS if request.HasField("timeout") else LONGEST_WAIT
-        left = context.time_remaining()
-        until = _clock() + min(
-            asked, LONGEST_WAIT, LONGEST_WAIT if left is None else left - _MARGIN
-        )
+        until = waiting_until(request, context)
         while True:
             found, revision = await self._calls.read(
                 merchant, lambda uow: (operations.get(uow, name), uow.revision)
             )
-            if found.ended_at is not None or _clock() >= until:
+            if found.ended_at is not None or clock() >= until:
                 return pb.WaitOperationResponse(
                     operation=operation(merchant, found), revision=revision
                 )
-            await self._calls.engine.feed.wait(merchant, revision, until - _clock())
+            await self._calls.engine.feed.wait(merchant, revision, until - clock())
 
     async def WatchOperation(
         self, request: pb.WatchOperationRequest, context: Context
@@ -123,7 +114,3 @@ class OperationServicer(operation_service_pb2_grpc.OperationServiceServicer):
             if found.ended_at is not None:
                 return
             await self._calls.engine.feed.wait(merchant, revision, _WAIT)
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()

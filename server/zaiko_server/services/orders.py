@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from zaiko.v1 import order_pb2, order_service_pb2_grpc
 from zaiko.v1 import order_service_pb2 as pb
-from zaiko_core.app import shops, suspects
+from zaiko_core.app import assigning, shops, suspects
+from zaiko_core.app.order_numbers import spellings
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import StoredOrder
 from zaiko_core.domain.errors import NotFound
-from zaiko_core.domain.suspicion import SuspectPolicy, suspicions
 
 from zaiko_server import etags, names, views
 from zaiko_server.convert import orders as order_messages
@@ -53,21 +53,18 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
         ]
 
         def rows(uow: UnitOfWork, position: PagePosition) -> Sequence[StoredOrder]:
-            one = "" if shop == names.ANY else shops.get(uow, shop).shop
-            if not wanted.external_ids:
-                return uow.orders.page(
-                    position.page,
-                    shop=one,
-                    states=states,
-                    suspect=wanted.suspect,
-                    uncounted=wanted.unlinked,
-                )
-            after = position.after[1] if position.after else ""
-            ids = sorted(order for order in set(wanted.external_ids) if order > after)
-            policy = shops.get(uow, shop).suspect_policy
-            stored = _stored(uow, shop, ids)
-            matching = [row for row in stored if _matches(row, wanted, policy, uow.now)]
-            return matching[: position.page.size]
+            one = "" if shop == names.ANY else shops.known(uow, shop)
+            return uow.orders.page(
+                position.page,
+                shop=one,
+                states=states,
+                suspect=wanted.suspect,
+                uncounted=wanted.unlinked,
+                unshipped=wanted.unshipped,
+                doubtful=wanted.unrestocked,
+                orders=wanted.external_ids,
+                numbers={each for given in wanted.numbers for each in spellings(given)},
+            )
 
         query = self._calls.pages.list_of(
             merchant,
@@ -82,12 +79,38 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
     async def ReleaseOrder(
         self, request: pb.ReleaseOrderRequest, context: Context
     ) -> pb.ReleaseOrderResponse:
-        return await self._decide(context, request, pb.ReleaseOrderResponse, suspects.release)
+        verb = suspects.settle if request.only_unrestocked else suspects.release
+        return await self._decide(context, request, pb.ReleaseOrderResponse, verb)
 
     async def HoldOrder(
         self, request: pb.HoldOrderRequest, context: Context
     ) -> pb.HoldOrderResponse:
         return await self._decide(context, request, pb.HoldOrderResponse, suspects.hold)
+
+    async def AssignOrderLines(
+        self, request: pb.AssignOrderLinesRequest, context: Context
+    ) -> pb.AssignOrderLinesResponse:
+        merchant, shop, order = names.ORDER.ids(request.name)
+        product = names.PRODUCT.ids(request.product)[1] if request.product else ""
+        external = names.external_order_id(order)
+
+        def work(uow: UnitOfWork) -> pb.AssignOrderLinesResponse:
+            found = _stored(uow, shop, [external])
+            if not found:
+                raise NotFound(request.name)
+            etags.check(request.etag, found[0].revision)
+            assigned, units = assigning.assign(
+                uow, shop, external, line=request.line, product=product
+            )
+            return pb.AssignOrderLinesResponse(
+                order=views.orders(uow, [assigned])[0],
+                counted_units=units,
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(
+            context, merchant, request, pb.AssignOrderLinesResponse, work
+        )
 
     async def PreviewSuspectPolicy(
         self, request: pb.PreviewSuspectPolicyRequest, context: Context
@@ -121,15 +144,3 @@ def _stored(uow: UnitOfWork, shop: str, orders: Sequence[str]) -> list[StoredOrd
     """Return the orders that exist, by the platform's ids, in the same order."""
     found = uow.orders.stored(shop, orders)
     return [found[order] for order in orders if order in found]
-
-
-def _matches(
-    row: StoredOrder, wanted: pb.ListOrdersRequest.Filter, policy: SuspectPolicy, now: int
-) -> bool:
-    """Return whether a row that was not read through the store's filter passes it."""
-    state = order_pb2.Order.State.Value(f"STATE_{row.record.state.value}")
-    return (
-        (not wanted.states or state in wanted.states)
-        and (not wanted.suspect or bool(suspicions(row.record, policy, now)))
-        and (not wanted.unlinked or (row.holds > 0 and row.uncounted))
-    )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from zaiko.v1 import shop_pb2, shop_service_pb2_grpc
 from zaiko.v1 import shop_service_pb2 as pb
-from zaiko_core.app import operations, shops
+from zaiko_core.app import closing, operations, shops
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkState, ListingRecord, ShopRecord
 from zaiko_core.domain.errors import PlatformUnavailable, SecretKeyMissing
@@ -51,6 +51,9 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             settings=open_settings,
             interval=_interval(request.shop),
             hold_drift=request.shop.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD,
+            shipped_frees=messages.shipped_frees_of(request.shop.shipped_frees),
+            keeps_unrestocked=request.shop.keep_unrestocked,
+            auto_link=messages.auto_link_of(request.shop.auto_link),
             secrets=self._calls.engine.secrets.seal(secrets) if secrets else None,
         )
         return await self._change(
@@ -80,7 +83,7 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
 
         def work(uow: UnitOfWork) -> pb.DeleteShopResponse:
             etags.check(request.etag, shops.get(uow, shop).revision)
-            shops.delete(uow, shop)
+            closing.delete(uow, shop, messages.open_orders_of(request.open_orders))
             return pb.DeleteShopResponse(revision=uow.answer_revision)
 
         return await self._calls.write(context, merchant, request, pb.DeleteShopResponse, work)
@@ -262,6 +265,12 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             )
         if "shadow" in changes:
             record = replace(record, shadow=given.shadow)
+        if "shipped_frees" in changes:
+            record = replace(record, shipped_frees=messages.shipped_frees_of(given.shipped_frees))
+        if "keep_unrestocked" in changes:
+            record = replace(record, keeps_unrestocked=given.keep_unrestocked)
+        if "auto_link" in changes:
+            record = replace(record, auto_link=messages.auto_link_of(given.auto_link))
         if "suspect_policy" in changes:
             record = replace(record, suspect_policy=messages.policy_of(given.suspect_policy))
         if not changes & {"settings", "secrets"}:

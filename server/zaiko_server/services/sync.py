@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from zaiko.v1 import drift_pb2, link_pb2, sync_run_pb2, sync_service_pb2_grpc
 from zaiko.v1 import sync_service_pb2 as pb
-from zaiko_core.app import audit, catalogue, links, runs, shops
+from zaiko_core.app import audit, catalogue, links, runs, settling, shops
 from zaiko_core.app.operations import check_runnable
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import DriftRecord, Page, RunRecord
@@ -18,7 +19,7 @@ from zaiko_server import names, views
 from zaiko_server.convert import drifts
 from zaiko_server.convert.runs import run as run_message
 from zaiko_server.pages import PagePosition
-from zaiko_server.services.calls import Calls, Context
+from zaiko_server.services.calls import Calls, Context, clock, waiting_until
 from zaiko_server.services.links import states_of
 from zaiko_server.times import span_of
 from zaiko_server.watch import WatchServer
@@ -38,6 +39,8 @@ def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusRes
         oversold_product_count=uow.stocks.count_oversold(),
         suspect_order_count=uow.orders.count(suspect=True),
         unlinked_order_count=uow.orders.count(uncounted=True),
+        unshipped_order_count=uow.demands.count_unshipped(),
+        unrestocked_order_count=uow.orders.count_doubtful(),
         revision=uow.revision,
     )
 
@@ -127,6 +130,40 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         )
         return await self._calls.read(merchant, query)
 
+    async def WaitSettled(
+        self, request: pb.WaitSettledRequest, context: Context
+    ) -> pb.WaitSettledResponse:
+        subject = str(request.WhichOneof("subject"))
+        name = getattr(request, subject)
+        merchant = names.merchant_of(name)
+        question = settling.Question(
+            revision=request.revision,
+            shops=[names.SHOP.ids(name)[1]] if subject == "shop" else (),
+            product=names.PRODUCT.ids(name)[1] if subject == "product" else "",
+            with_orders=request.include_orders,
+        )
+        until = waiting_until(request, context)
+
+        def work(uow: UnitOfWork) -> tuple[bool, pb.WaitSettledResponse]:
+            found = settling.unsettled(
+                uow,
+                question,
+                can_run=self._can_run,
+                reads_orders=self._calls.engine.reads_orders,
+            )
+            return any(shop.may_settle for shop in found), pb.WaitSettledResponse(
+                unsettled_shops=views.unsettled_shops(uow, found, self._can_sync),
+                revision=uow.revision,
+            )
+
+        while True:
+            may_settle, answer = await self._calls.read(merchant, work)
+            # "The newest" is that of the first reading.
+            question = replace(question, revision=question.revision or answer.revision)
+            if not may_settle or clock() >= until:
+                return answer
+            await self._calls.engine.feed.wait(merchant, answer.revision, until - clock())
+
     async def GetSyncStatus(
         self, request: pb.GetSyncStatusRequest, context: Context
     ) -> pb.GetSyncStatusResponse:
@@ -207,6 +244,10 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         ) as responses:
             async for response in responses:
                 yield response
+
+    def _can_run(self, connector: str) -> bool:
+        refusal = self._can_sync(connector)
+        return refusal is None or refusal.reason != "CONNECTOR_NOT_LOADED"
 
     def _sync_shop(self, uow: UnitOfWork, shop: str) -> list[str]:
         check_runnable(uow, shops.get(uow, shop), self._can_sync)

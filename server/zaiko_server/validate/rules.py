@@ -95,11 +95,14 @@ class Trimmed(FieldRule):
 
 @dataclass(frozen=True)
 class Uuid(FieldRule):
-    """A text, if not empty, is a UUID in its usual form."""
+    """A text, if not empty, is a UUID in its usual form, and not the nil UUID: a program gives that
+    one when it forgot to draw one, and then every call looks like a repetition."""
 
     def complaints(self, value: str) -> Iterator[Complaint]:
         if value and not _is_uuid(value):
             yield "string.uuid", "is not a UUID; use a new one for each operation"
+        elif value and not uuid.UUID(value).int:
+            yield "string.uuid_nil", "is the nil UUID; draw a new one for each operation"
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,11 @@ async def a_policy_of_too_many_days(api: Api, world: World) -> Any:
     return request
 
 
+@case("OrderService.AssignOrderLines", "ORDER_LINE_NOT_ASSIGNABLE", {"order": "gid://toy/1"})
+async def assigning_lines_whose_listings_can_be_linked(api: Api, world: World) -> Any:
+    return order_service_pb2.AssignOrderLinesRequest(name=world(ORDER))
+
+
 @case("OrderService.GetOrder", "RESOURCE_NOT_FOUND", {"resource": "{}/shops/one/orders/7"})
 async def no_such_order(api: Api, world: World) -> Any:
     request = REQUESTS["OrderService.GetOrder"](world)

@@ -8,6 +8,9 @@ from api.bench import SECRET, Api, World
 from api.refusals import case
 from api.requests import REQUESTS, furnish
 from zaiko.v1 import shop_pb2, shop_service_pb2
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.stock import Binding, allocate
+from zaiko_core.domain.stock import DemandRef
 from zaiko_sdk import PlatformDown, Throttled, Timeout
 
 
@@ -76,6 +79,15 @@ async def configuring_a_lost_shop(api: Api, world: World) -> Any:
 async def deleting_a_linked_shop(api: Api, world: World) -> Any:
     await world.write(furnish)
     return shop_service_pb2.DeleteShopRequest(name=world("shops/one"))
+
+
+@case("ShopService.DeleteShop", "SHOP_HAS_OPEN_ORDERS", {"count": "1"})
+async def deleting_a_shop_with_open_orders(api: Api, world: World) -> Any:
+    def hold(uow: UnitOfWork) -> None:
+        allocate(uow, Binding(DemandRef("two", "7"), "apple", "tokyo", 1, "for two"))
+
+    await world.write(hold)
+    return shop_service_pb2.DeleteShopRequest(name=world("shops/two"))
 
 
 @case("ShopService.CheckShop", "CONNECTOR_NOT_LOADED")

@@ -7,8 +7,23 @@ from typing import Any
 
 from api.bench import Api, World
 from api.refusals import case
-from api.requests import furnish
+from api.requests import REQUESTS, bare_order, furnish
 from zaiko.v1 import stock_service_pb2
+from zaiko_core.app import orders
+from zaiko_core.app.ports import UnitOfWork
+
+
+@case("StockService.AllocateStock", "ORDER_NUMBER_AMBIGUOUS", {"orders": "bare-#5, bare-5"})
+@case("StockService.DeallocateStock", "ORDER_NUMBER_AMBIGUOUS", {"number": "5"})
+@case("StockService.ShipStock", "ORDER_NUMBER_AMBIGUOUS", {"number": "5"})
+async def allocating_for_a_number_of_two_orders(api: Api, world: World) -> Any:
+    def read(uow: UnitOfWork) -> None:
+        orders.ingest(uow, "one", [bare_order(uow, "#5"), bare_order(uow, "5")])
+
+    await world.write(read)
+    request = REQUESTS["StockService.AllocateStock"](world)
+    request.demand.order.external_order_id = "5"
+    return request
 
 
 @case("StockService.ExplainStock", "REVISION_IN_FUTURE", {"owner": "SYSTEM"})

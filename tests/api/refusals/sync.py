@@ -40,3 +40,13 @@ async def syncing_no_link(api: Api, world: World) -> Any:
 @case("SyncService.GetSyncRun", "RESOURCE_NOT_FOUND", {"resource": "{}/shops/one/runs/0009"})
 async def no_such_run(api: Api, world: World) -> Any:
     return sync_service_pb2.GetSyncRunRequest(name=world("shops/one/runs/0009"))
+
+
+@case("SyncService.WaitSettled", "REVISION_IN_FUTURE")
+async def waiting_for_what_is_not_yet(api: Api, world: World) -> Any:
+    return sync_service_pb2.WaitSettledRequest(merchant=world.name, revision=10**9)
+
+
+@case("SyncService.WaitSettled", "RESOURCE_NOT_FOUND", {"resource": "{}/shops/none"})
+async def waiting_for_no_shop(api: Api, world: World) -> Any:
+    return sync_service_pb2.WaitSettledRequest(shop=world("shops/none"))

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from api.bench import Api, World
-from api.requests import ORDER
+from api.requests import BARE_ORDER, ORDER, bare_order
 from api.rpcs import happy
 from api.rpcs.links import linked
 from zaiko.v1 import order_pb2, order_service_pb2, shop_pb2, shop_service_pb2, stock_service_pb2
+from zaiko_core.app import orders
 from zaiko_core.app.ports import UnitOfWork
 
 
@@ -54,6 +55,25 @@ async def hold_order(api: Api, world: World) -> None:
         stock_service_pb2.GetStockRequest(name=world("products/apple/stock")),
     )
     assert stock.stock.free == 8
+
+
+@happy("OrderService.AssignOrderLines")
+async def assign_order_lines(api: Api, world: World) -> None:
+    await world.write(lambda uow: orders.ingest(uow, "one", [bare_order(uow)]))
+    answer = await api.call(
+        "OrderService.AssignOrderLines",
+        order_service_pb2.AssignOrderLinesRequest(name=world(BARE_ORDER)),
+    )
+
+    assert answer.counted_units == 1
+    assert not answer.order.has_unlinked_lines
+    assert [demand.product for demand in answer.order.demands] == [world("products/apple")]
+    numbered = order_service_pb2.ListOrdersRequest.Filter(numbers=["5"])
+    listed = await api.call(
+        "OrderService.ListOrders",
+        order_service_pb2.ListOrdersRequest(parent=world("shops/one"), filter=numbered),
+    )
+    assert [order.name for order in listed.orders] == [world(BARE_ORDER)]
 
 
 @happy("OrderService.PreviewSuspectPolicy")

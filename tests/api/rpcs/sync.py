@@ -8,7 +8,7 @@ from api.bench import Api, World
 from api.requests import REQUESTS, furnish
 from api.rpcs import happy
 from api.rpcs.links import linked
-from zaiko.v1 import drift_pb2, sync_run_pb2, sync_service_pb2
+from zaiko.v1 import drift_pb2, error_pb2, shop_service_pb2, sync_run_pb2, sync_service_pb2
 
 
 @happy("SyncService.SyncNow")
@@ -23,6 +23,35 @@ async def sync_now(api: Api, world: World) -> None:
     assert await shops(link=made.link.name) == ["one"]
     assert await shops(product=world("products/apple")) == ["one"]
     assert await shops(product=world("products/pear")) == []
+
+
+@happy("SyncService.WaitSettled")
+async def wait_settled(api: Api, world: World) -> None:
+    made = await linked(api, world)
+
+    async def unsettled(**fields: Any) -> sync_service_pb2.WaitSettledResponse:
+        request = sync_service_pb2.WaitSettledRequest(**fields)
+        request.timeout.FromMilliseconds(1)
+        return await api.call("SyncService.WaitSettled", request)  # type: ignore[no-any-return]
+
+    kind = sync_service_pb2.WaitSettledResponse.UnsettledShop
+    for subject in ({"merchant": world.name}, {"product": world("products/apple")}):
+        answer = await unsettled(**subject)
+        (shop,) = answer.unsettled_shops
+        assert (shop.shop, shop.link, shop.link_count) == (world("shops/one"), made.link.name, 1)
+        assert shop.cause == kind.CAUSE_ON_ITS_WAY
+        assert shop.synced_revision < answer.revision
+        assert not shop.HasField("problem")
+        assert not (await unsettled(**subject, revision=shop.synced_revision)).unsettled_shops
+    assert not (await unsettled(product=world("products/pear"))).unsettled_shops
+    assert not (await unsettled(shop=world("shops/two"))).unsettled_shops
+
+    # Nobody needs to wait where a person must act.
+    await api.call("ShopService.PauseShop", shop_service_pb2.PauseShopRequest(name=shop.shop))
+    request = sync_service_pb2.WaitSettledRequest(shop=shop.shop)
+    (paused,) = (await api.call("SyncService.WaitSettled", request)).unsettled_shops
+    assert paused.cause == kind.CAUSE_PROBLEM
+    assert paused.problem.reason == error_pb2.ERROR_REASON_SHOP_PAUSED
 
 
 @happy("SyncService.GetSyncRun")

@@ -21,6 +21,7 @@ from zaiko_core.app.records.links import (
     LinkState,
     PushRecord,
     PushResult,
+    UnsettledLinks,
 )
 from zaiko_core.app.records.orders import StoredOrder
 from zaiko_core.app.records.oversells import ClearedRecord, OversellRecord, ShownLink
@@ -64,5 +65,6 @@ __all__ = [
     "StoredOrder",
     "TokenRecord",
     "Trigger",
+    "UnsettledLinks",
     "WarehouseRecord",
 ]

@@ -40,6 +40,9 @@ class LinkRecord:
     belief: InventoryBelief = field(default_factory=InventoryBelief)
     due_at: int | None = None
     due_revision: int = 0
+    settled_revision: int = 0
+    """While the link is not SYNCED: every change up to here is in the number that the shop
+    acknowledged. A SYNCED link has every change."""
     attempt: int = 0
     target: int | None = None
     """What its stock allows the shop to show, before anything is withheld; None: not computed
@@ -63,6 +66,17 @@ class LinkRecord:
         """What the shop is to show now: the target less what is withheld. None: not computed
         yet."""
         return None if self.target is None else max(0, self.target - total(self.withheld))
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledLinks:
+    """The links of one shop that lack changes: how many they are, up to which revision all of them
+    have every change, and one of them, which has failed or is held if any is."""
+
+    shop: str
+    count: int
+    settled_revision: int
+    listing: str
 
 
 @dataclass(frozen=True, slots=True)

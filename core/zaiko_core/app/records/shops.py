@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zaiko_core.domain.matching import AutoLink
 from zaiko_core.domain.problem import Problem
+from zaiko_core.domain.shop_word import ShippedFrees
 from zaiko_core.domain.suspicion import SuspectPolicy
 
 
@@ -48,6 +50,17 @@ class ShopRecord:
     shadow: bool = False
     """Everything but the write (ADR 0018)."""
     suspect_policy: SuspectPolicy = field(default_factory=SuspectPolicy)
+    shipped_frees: ShippedFrees = ShippedFrees.AUTO
+    """When its own «shipped» frees units (ADR 0035)."""
+    keeps_unrestocked: bool = False
+    """Whether units that it refunded without restocking stay off sale."""
+    auto_link: AutoLink = AutoLink.OFF
+    catalogue_asked_at: int = 0
+    """When an order last asked for a reading of its catalogue."""
+    catalogue_asks: int = 0
+    """How often in sequence that has brought nothing new."""
+    catalogue_due_at: int = 0
+    """When a run is to ask for it again."""
     problem: Problem | None = None
     last_run: str = ""
     last_run_at: int | None = None

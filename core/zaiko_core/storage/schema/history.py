@@ -84,14 +84,14 @@ requests = Table(
     "requests",
     metadata,
     id_("merchant"),
-    id_("principal"),
+    id_("principal"),  # who asked first
     id_("method"),
     id_("request_id"),
     Column("digest", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False),
     time("created_at"),
     time("revision"),
-    PrimaryKeyConstraint("merchant", "principal", "method", "request_id"),
+    PrimaryKeyConstraint("merchant", "request_id"),
     Index(None, "merchant", "created_at"),
 )
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    text,
+    true,
 )
 
 from zaiko_core.storage.schema.columns import id_, metadata, string, time, units
@@ -82,8 +85,19 @@ demands = Table(
     units("fulfilled"),
     units("shipped"),
     units("alloc"),
+    # Shipped as the shop says, and for the warehouse to report (ADR 0035).
+    units("awaited"),
+    time("awaited_at"),
+    Column("frees", Boolean, nullable=False, server_default=true()),
     PrimaryKeyConstraint("merchant", "shop", "order_id", "product"),
     Index(None, "merchant", "product"),
+    Index(
+        "ix_demands_unshipped",
+        "merchant",
+        "awaited_at",
+        postgresql_where=text("awaited > shipped"),
+        sqlite_where=text("awaited > shipped"),
+    ),
 )
 
 allocations = Table(

@@ -60,6 +60,7 @@ links = Table(
     # change that asked for it.
     maybe_time("due_at"),
     time("due_revision"),
+    time("settled_revision"),  # while it is not SYNCED: its shop shows what was so then (ADR 0039)
     count("attempt"),
     # Status.
     id_("state"),

@@ -42,6 +42,7 @@ orders = Table(
     Column(
         "uncounted", Boolean, nullable=False, server_default=false()
     ),  # has a line that is counted for no product
+    units("doubtful"),  # units refunded without restocking, with which nobody has dealt (ADR 0035)
     time("created_at"),
     time("updated_at"),
     time("revision"),
@@ -62,6 +63,15 @@ orders = Table(
         postgresql_where=text("unreadable_at IS NOT NULL"),
         sqlite_where=text("unreadable_at IS NOT NULL"),
     ),
+    Index(
+        "ix_orders_doubtful",
+        "merchant",
+        "shop",
+        "order_id",
+        postgresql_where=text("doubtful > 0"),
+        sqlite_where=text("doubtful > 0"),
+    ),
+    Index(None, "merchant", "shop", "number"),
 )
 
 order_lines = Table(
@@ -77,6 +87,8 @@ order_lines = Table(
     units("ordered"),
     units("cancelled"),
     units("fulfilled"),
+    units("unrestocked"),
+    units("settled"),
     Column("parts", JSON_VALUE),  # null: not counted; [[product, count], …]
     PrimaryKeyConstraint("merchant", "shop", "order_id", "line"),
     Index(None, "merchant", "shop", "listing"),

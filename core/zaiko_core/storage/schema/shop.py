@@ -62,6 +62,13 @@ shops = Table(
     Column("release_vanished", Integer),
     Column("release_unpaid", Integer),
     count("unpaid_after", 14),
+    # What its own word counts for, and what becomes of new listings (ADR 0035).
+    Column("shipped_frees", Text, nullable=False, server_default="AUTO"),
+    Column("keeps_unrestocked", Boolean, nullable=False, server_default=false()),
+    Column("auto_link", Text, nullable=False, server_default="OFF"),
+    time("catalogue_asked_at"),  # when an order last asked for a reading of the catalogue
+    count("catalogue_asks"),  # how often that has brought no new listing, one after another
+    time("catalogue_due_at"),  # when it is asked for again
     # Status.
     Column("problem", JSON_VALUE),
     string("last_run"),

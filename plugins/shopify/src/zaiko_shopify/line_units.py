@@ -30,6 +30,8 @@ class Refunded:
 
     returned: int = 0
     unclear: int = 0
+    unrestocked: int = 0
+    """How many of `unclear` the shop did not put back on the shelf (NO_RESTOCK)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Units:
     ordered: int
     cancelled: int
     fulfilled: int
+    unrestocked: int = 0
 
 
 def units(counters: Counters, refunded: Refunded, *, untouched: bool, cancelled: bool) -> Units:
@@ -63,7 +66,7 @@ def units(counters: Counters, refunded: Refunded, *, untouched: bool, cancelled:
     if cancelled:
         fulfilled = 0 if untouched else fulfilled
         never = ordered - fulfilled
-    return Units(ordered, never, fulfilled)
+    return Units(ordered, never, fulfilled, min(never, refunded.unrestocked) if untouched else 0)
 
 
 def _within(value: int, most: int) -> int:

@@ -5,7 +5,7 @@ whole."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from zaiko_sdk import ContractBroken, Order, OrderLine, OrderState, ReplyFields
@@ -32,7 +32,7 @@ _FULFILMENT = frozenset(
 )
 _PAID = frozenset({"PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
 _UNPAID = frozenset({"AUTHORIZED", "EXPIRED", "PARTIALLY_PAID", "PENDING", "VOIDED"})
-_BEFORE_SHIPPING, _RETURNED = "CANCEL", "RETURN"
+_BEFORE_SHIPPING, _RETURNED, _NOT_RESTOCKED = "CANCEL", "RETURN", "NO_RESTOCK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,7 @@ class _LineReader:
             ordered=counted.ordered,
             cancelled=counted.cancelled,
             fulfilled=counted.fulfilled,
+            unrestocked=counted.unrestocked,
             sku=_tried(problems, lambda: node.text_or_empty("sku"), ""),
             title=_tried(problems, lambda: node.text_or_empty("name"), ""),
         )
@@ -193,9 +194,13 @@ def _refunds(node: ReplyFields) -> tuple[dict[str, Refunded], bool]:
             )
             before = found.get(line, Refunded())
             if kind == _RETURNED:
-                found[line] = Refunded(before.returned + count, before.unclear)
+                found[line] = replace(before, returned=before.returned + count)
             elif kind != _BEFORE_SHIPPING:
-                found[line] = Refunded(before.returned, before.unclear + count)
+                found[line] = replace(
+                    before,
+                    unclear=before.unclear + count,
+                    unrestocked=before.unrestocked + (count if kind == _NOT_RESTOCKED else 0),
+                )
     return found, truncated
 
 

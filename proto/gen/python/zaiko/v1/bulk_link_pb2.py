@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from zaiko.v1 import error_pb2 as zaiko_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18zaiko/v1/bulk_link.proto\x12\x08zaiko.v1\x1a\x14zaiko/v1/error.proto\"]\n\x10\x42ulkLinkMetadata\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12\x15\n\rmatch_barcode\x18\x02 \x01(\x08\x12\x13\n\x0b\x65nable_sync\x18\x03 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"\xb4\x05\n\x0e\x42ulkLinkReport\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x15\n\rmatched_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x61mbiguous_count\x18\x03 \x01(\x05\x12\x17\n\x0funmatched_count\x18\x04 \x01(\x05\x12\x15\n\rrefused_count\x18\x05 \x01(\x05\x12\x19\n\rcounted_units\x18\x06 \x01(\x03\x42\x02\x30\x01\x12*\n\x04rows\x18\x07 \x03(\x0b\x32\x1c.zaiko.v1.BulkLinkReport.Row\x12\x16\n\x0erows_truncated\x18\x08 \x01(\x08\x1a\xd1\x03\n\x03Row\x12\x0f\n\x07listing\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61rcode\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x35\n\x07outcome\x18\x05 \x01(\x0e\x32$.zaiko.v1.BulkLinkReport.Row.Outcome\x12:\n\nmatched_by\x18\x06 \x01(\x0e\x32&.zaiko.v1.BulkLinkReport.Row.MatchedBy\x12\x0f\n\x07product\x18\x07 \x01(\t\x12\x12\n\ncandidates\x18\x08 \x03(\t\x12\"\n\x07problem\x18\t \x01(\x0b\x32\x11.zaiko.v1.Problem\"z\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_MATCHED\x10\x01\x12\x15\n\x11OUTCOME_AMBIGUOUS\x10\x02\x12\x15\n\x11OUTCOME_UNMATCHED\x10\x03\x12\x13\n\x0fOUTCOME_REFUSED\x10\x04\"T\n\tMatchedBy\x12\x1a\n\x16MATCHED_BY_UNSPECIFIED\x10\x00\x12\x13\n\x0fMATCHED_BY_CODE\x10\x01\x12\x16\n\x12MATCHED_BY_BARCODE\x10\x02\x42\x39\n\x0c\x64\x65v.zaiko.v1B\rBulkLinkProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18zaiko/v1/bulk_link.proto\x12\x08zaiko.v1\x1a\x14zaiko/v1/error.proto\"p\n\x10\x42ulkLinkMetadata\x12\x0c\n\x04shop\x18\x01 \x01(\t\x12\x15\n\rmatch_barcode\x18\x02 \x01(\x08\x12\x13\n\x0b\x65nable_sync\x18\x03 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\x12\x11\n\tautomatic\x18\x05 \x01(\x08\"\xb4\x05\n\x0e\x42ulkLinkReport\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\x12\x15\n\rmatched_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x61mbiguous_count\x18\x03 \x01(\x05\x12\x17\n\x0funmatched_count\x18\x04 \x01(\x05\x12\x15\n\rrefused_count\x18\x05 \x01(\x05\x12\x19\n\rcounted_units\x18\x06 \x01(\x03\x42\x02\x30\x01\x12*\n\x04rows\x18\x07 \x03(\x0b\x32\x1c.zaiko.v1.BulkLinkReport.Row\x12\x16\n\x0erows_truncated\x18\x08 \x01(\x08\x1a\xd1\x03\n\x03Row\x12\x0f\n\x07listing\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61rcode\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x35\n\x07outcome\x18\x05 \x01(\x0e\x32$.zaiko.v1.BulkLinkReport.Row.Outcome\x12:\n\nmatched_by\x18\x06 \x01(\x0e\x32&.zaiko.v1.BulkLinkReport.Row.MatchedBy\x12\x0f\n\x07product\x18\x07 \x01(\t\x12\x12\n\ncandidates\x18\x08 \x03(\t\x12\"\n\x07problem\x18\t \x01(\x0b\x32\x11.zaiko.v1.Problem\"z\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_MATCHED\x10\x01\x12\x15\n\x11OUTCOME_AMBIGUOUS\x10\x02\x12\x15\n\x11OUTCOME_UNMATCHED\x10\x03\x12\x13\n\x0fOUTCOME_REFUSED\x10\x04\"T\n\tMatchedBy\x12\x1a\n\x16MATCHED_BY_UNSPECIFIED\x10\x00\x12\x13\n\x0fMATCHED_BY_CODE\x10\x01\x12\x16\n\x12MATCHED_BY_BARCODE\x10\x02\x42\x39\n\x0c\x64\x65v.zaiko.v1B\rBulkLinkProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKLINKREPORT'].fields_by_name['counted_units']._loaded_options = None
   _globals['_BULKLINKREPORT'].fields_by_name['counted_units']._serialized_options = b'0\001'
   _globals['_BULKLINKMETADATA']._serialized_start=60
-  _globals['_BULKLINKMETADATA']._serialized_end=153
-  _globals['_BULKLINKREPORT']._serialized_start=156
-  _globals['_BULKLINKREPORT']._serialized_end=848
-  _globals['_BULKLINKREPORT_ROW']._serialized_start=383
-  _globals['_BULKLINKREPORT_ROW']._serialized_end=848
-  _globals['_BULKLINKREPORT_ROW_OUTCOME']._serialized_start=640
-  _globals['_BULKLINKREPORT_ROW_OUTCOME']._serialized_end=762
-  _globals['_BULKLINKREPORT_ROW_MATCHEDBY']._serialized_start=764
-  _globals['_BULKLINKREPORT_ROW_MATCHEDBY']._serialized_end=848
+  _globals['_BULKLINKMETADATA']._serialized_end=172
+  _globals['_BULKLINKREPORT']._serialized_start=175
+  _globals['_BULKLINKREPORT']._serialized_end=867
+  _globals['_BULKLINKREPORT_ROW']._serialized_start=402
+  _globals['_BULKLINKREPORT_ROW']._serialized_end=867
+  _globals['_BULKLINKREPORT_ROW_OUTCOME']._serialized_start=659
+  _globals['_BULKLINKREPORT_ROW_OUTCOME']._serialized_end=781
+  _globals['_BULKLINKREPORT_ROW_MATCHEDBY']._serialized_start=783
+  _globals['_BULKLINKREPORT_ROW_MATCHEDBY']._serialized_end=867
 # @@protoc_insertion_point(module_scope)

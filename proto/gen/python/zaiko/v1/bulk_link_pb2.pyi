@@ -30,6 +30,7 @@ class BulkLinkMetadata(message.Message):
     MATCH_BARCODE_FIELD_NUMBER: builtins.int
     ENABLE_SYNC_FIELD_NUMBER: builtins.int
     DRY_RUN_FIELD_NUMBER: builtins.int
+    AUTOMATIC_FIELD_NUMBER: builtins.int
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     match_barcode: builtins.bool
@@ -38,6 +39,8 @@ class BulkLinkMetadata(message.Message):
     """Output only. As in BulkLinkRequest."""
     dry_run: builtins.bool
     """Output only. As in BulkLinkRequest."""
+    automatic: builtins.bool
+    """Output only. True if zaiko began it for new listings (Shop.auto_link)."""
     def __init__(
         self,
         *,
@@ -45,10 +48,11 @@ class BulkLinkMetadata(message.Message):
         match_barcode: builtins.bool = ...,
         enable_sync: builtins.bool = ...,
         dry_run: builtins.bool = ...,
+        automatic: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dry_run", b"dry_run", "enable_sync", b"enable_sync", "match_barcode", b"match_barcode", "shop", b"shop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["automatic", b"automatic", "dry_run", b"dry_run", "enable_sync", b"enable_sync", "match_barcode", b"match_barcode", "shop", b"shop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -523,6 +523,7 @@ class BulkLinkRequest(message.Message):
     MATCH_BARCODE_FIELD_NUMBER: builtins.int
     ENABLE_SYNC_FIELD_NUMBER: builtins.int
     DRY_RUN_FIELD_NUMBER: builtins.int
+    AUTO_LINK_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     parent: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
@@ -532,6 +533,10 @@ class BulkLinkRequest(message.Message):
     """Optional. True = enable sync while linking. Default false."""
     dry_run: builtins.bool
     """Optional. True = change nothing and report what would be done. Default false."""
+    auto_link: builtins.bool
+    """Optional. True = also link listings that come later, by exact codes: sets Shop.auto_link to
+    LINK, or to SYNC with `enable_sync`. Default false: Shop.auto_link stays as it is.
+    """
     request_id: builtins.str
     """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
@@ -543,11 +548,12 @@ class BulkLinkRequest(message.Message):
         match_barcode: builtins.bool = ...,
         enable_sync: builtins.bool = ...,
         dry_run: builtins.bool = ...,
+        auto_link: builtins.bool = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dry_run", b"dry_run", "enable_sync", b"enable_sync", "match_barcode", b"match_barcode", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["auto_link", b"auto_link", "dry_run", b"dry_run", "enable_sync", b"enable_sync", "match_barcode", b"match_barcode", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

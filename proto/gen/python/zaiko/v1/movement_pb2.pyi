@@ -38,7 +38,10 @@ class Demand(message.Message):
         shop: builtins.str
         """Required. `merchants/{merchant}/shops/{shop}`."""
         external_order_id: builtins.str
-        """Required. The platform's own id of the order (Order.external_id); 1 to 200 characters."""
+        """Required. The platform's own id of the order (Order.external_id); 1 to 200 characters. A text
+        that is no order's id is understood as a number (Order.number, with or without a leading `#`)
+        if one order of the shop has it. Refused with ORDER_NUMBER_AMBIGUOUS if several have it.
+        """
         def __init__(
             self,
             *,
@@ -127,6 +130,10 @@ class Movement(message.Message):
         """
         KIND_ORDER_RESTORED: Movement._Kind.ValueType  # 14
         """HoldOrder promised such units again. Raises ordered."""
+        KIND_ORDER_JOINED: Movement._Kind.ValueType  # 17
+        """What was recorded under the number of an order, before the order was read, was joined to the
+        order. Of two entries, one takes the units from the number and one gives them to the order.
+        """
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Why the stock moved. The list may grow: handle an unknown value by its deltas."""
@@ -167,6 +174,10 @@ class Movement(message.Message):
     """
     KIND_ORDER_RESTORED: Movement.Kind.ValueType  # 14
     """HoldOrder promised such units again. Raises ordered."""
+    KIND_ORDER_JOINED: Movement.Kind.ValueType  # 17
+    """What was recorded under the number of an order, before the order was read, was joined to the
+    order. Of two entries, one takes the units from the number and one gives them to the order.
+    """
 
     NAME_FIELD_NUMBER: builtins.int
     PRODUCT_FIELD_NUMBER: builtins.int

@@ -261,7 +261,7 @@ class FieldRules(message.Message):
     chosen_id: builtins.bool
     """An id that the client chooses: 2 to 63 lower-case letters, digits and dashes."""
     uuid: builtins.bool
-    """A UUID."""
+    """A UUID, but not the nil UUID, which a client sends when it forgot to draw one."""
     max_len: builtins.int
     """The largest number of characters of a text, or of each value of a map."""
     trimmed: builtins.bool

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/order.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x0b\n\x05Order\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.zaiko.v1.Order.State\x12\x16\n\x0eplatform_state\x18\x05 \x01(\t\x12\x13\n\x0bstate_known\x18\x06 \x01(\x08\x12\x10\n\x08\x61rchived\x18\x07 \x01(\x08\x12\x11\n\x04paid\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12-\n\nsuspicions\x18\t \x03(\x0e\x32\x19.zaiko.v1.Order.Suspicion\x12/\n\x0bvanish_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12has_unlinked_lines\x18\x0b \x01(\x08\x12#\n\x05lines\x18\x0c \x03(\x0b\x32\x14.zaiko.v1.Order.Line\x12.\n\x07\x64\x65mands\x18\r \x03(\x0b\x32\x1d.zaiko.v1.Order.ProductDemand\x12.\n\nplace_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cversion_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x12 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x13 \x01(\t\x12\x30\n\x0crelease_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0creleased_for\x18\x15 \x01(\x0e\x32\x19.zaiko.v1.Order.Suspicion\x12\x14\n\x0cheld_by_hand\x18\x16 \x01(\x08\x1a\xa1\x02\n\x04Line\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12\x0f\n\x07listing\x18\x02 \x01(\t\x12\x1b\n\x13\x65xternal_listing_id\x18\x03 \x01(\t\x12\x0b\n\x03sku\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x13\n\x07ordered\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tcancelled\x18\x07 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tfulfilled\x18\x08 \x01(\x03\x42\x02\x30\x01\x12\x10\n\x04open\x18\t \x01(\x03\x42\x02\x30\x01\x12\x34\n\x08products\x18\n \x03(\x0b\x32\".zaiko.v1.Order.Line.LinkedProduct\x1a/\n\rLinkedProduct\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x1a^\n\rProductDemand\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x10\n\x04open\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x13\n\x07shipped\x18\x04 \x01(\x03\x42\x02\x30\x01\"i\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x11\n\rSTATE_SHIPPED\x10\x02\x12\x13\n\x0fSTATE_CANCELLED\x10\x03\x12\x11\n\rSTATE_DELETED\x10\x04\"\xc5\x01\n\tSuspicion\x12\x19\n\x15SUSPICION_UNSPECIFIED\x10\x00\x12\x16\n\x12SUSPICION_ARCHIVED\x10\x01\x12\x16\n\x12SUSPICION_VANISHED\x10\x02\x12\x14\n\x10SUSPICION_UNPAID\x10\x03\x12\x1b\n\x17SUSPICION_STATE_UNKNOWN\x10\x04\x12\x1e\n\x1aSUSPICION_ORDER_UNREADABLE\x10\x05\x12\x1a\n\x16SUSPICION_LINE_MISSING\x10\x06\x42\x07\n\x05_paidB6\n\x0c\x64\x65v.zaiko.v1B\nOrderProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14zaiko/v1/order.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x0c\n\x05Order\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\t\x12$\n\x05state\x18\x04 \x01(\x0e\x32\x15.zaiko.v1.Order.State\x12\x16\n\x0eplatform_state\x18\x05 \x01(\t\x12\x13\n\x0bstate_known\x18\x06 \x01(\x08\x12\x10\n\x08\x61rchived\x18\x07 \x01(\x08\x12\x11\n\x04paid\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12-\n\nsuspicions\x18\t \x03(\x0e\x32\x19.zaiko.v1.Order.Suspicion\x12/\n\x0bvanish_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12has_unlinked_lines\x18\x0b \x01(\x08\x12#\n\x05lines\x18\x0c \x03(\x0b\x32\x14.zaiko.v1.Order.Line\x12.\n\x07\x64\x65mands\x18\r \x03(\x0b\x32\x1d.zaiko.v1.Order.ProductDemand\x12.\n\nplace_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cversion_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\x12 \x01(\x03\x42\x02\x30\x01\x12\x0c\n\x04\x65tag\x18\x13 \x01(\t\x12\x30\n\x0crelease_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0creleased_for\x18\x15 \x01(\x0e\x32\x19.zaiko.v1.Order.Suspicion\x12\x14\n\x0cheld_by_hand\x18\x16 \x01(\x08\x1a\xcf\x02\n\x04Line\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12\x0f\n\x07listing\x18\x02 \x01(\t\x12\x1b\n\x13\x65xternal_listing_id\x18\x03 \x01(\t\x12\x0b\n\x03sku\x18\x04 \x01(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x13\n\x07ordered\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tcancelled\x18\x07 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tfulfilled\x18\x08 \x01(\x03\x42\x02\x30\x01\x12\x10\n\x04open\x18\t \x01(\x03\x42\x02\x30\x01\x12\x34\n\x08products\x18\n \x03(\x0b\x32\".zaiko.v1.Order.Line.LinkedProduct\x12\x17\n\x0bunrestocked\x18\x0b \x01(\x03\x42\x02\x30\x01\x12\x13\n\x07settled\x18\x0c \x01(\x03\x42\x02\x30\x01\x1a/\n\rLinkedProduct\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x1a\xa9\x01\n\rProductDemand\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x10\n\x04open\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x13\n\x07shipped\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tunshipped\x18\x05 \x01(\x03\x42\x02\x30\x01\x12\x32\n\x0eunshipped_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"i\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x11\n\rSTATE_SHIPPED\x10\x02\x12\x13\n\x0fSTATE_CANCELLED\x10\x03\x12\x11\n\rSTATE_DELETED\x10\x04\"\xc5\x01\n\tSuspicion\x12\x19\n\x15SUSPICION_UNSPECIFIED\x10\x00\x12\x16\n\x12SUSPICION_ARCHIVED\x10\x01\x12\x16\n\x12SUSPICION_VANISHED\x10\x02\x12\x14\n\x10SUSPICION_UNPAID\x10\x03\x12\x1b\n\x17SUSPICION_STATE_UNKNOWN\x10\x04\x12\x1e\n\x1aSUSPICION_ORDER_UNREADABLE\x10\x05\x12\x1a\n\x16SUSPICION_LINE_MISSING\x10\x06\x42\x07\n\x05_paidB6\n\x0c\x64\x65v.zaiko.v1B\nOrderProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,24 +41,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDER_LINE'].fields_by_name['fulfilled']._serialized_options = b'0\001'
   _globals['_ORDER_LINE'].fields_by_name['open']._loaded_options = None
   _globals['_ORDER_LINE'].fields_by_name['open']._serialized_options = b'0\001'
+  _globals['_ORDER_LINE'].fields_by_name['unrestocked']._loaded_options = None
+  _globals['_ORDER_LINE'].fields_by_name['unrestocked']._serialized_options = b'0\001'
+  _globals['_ORDER_LINE'].fields_by_name['settled']._loaded_options = None
+  _globals['_ORDER_LINE'].fields_by_name['settled']._serialized_options = b'0\001'
   _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['open']._loaded_options = None
   _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['open']._serialized_options = b'0\001'
   _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['allocated']._loaded_options = None
   _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['allocated']._serialized_options = b'0\001'
   _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['shipped']._loaded_options = None
   _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['shipped']._serialized_options = b'0\001'
+  _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['unshipped']._loaded_options = None
+  _globals['_ORDER_PRODUCTDEMAND'].fields_by_name['unshipped']._serialized_options = b'0\001'
   _globals['_ORDER'].fields_by_name['revision']._loaded_options = None
   _globals['_ORDER'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_ORDER']._serialized_start=68
-  _globals['_ORDER']._serialized_end=1512
+  _globals['_ORDER']._serialized_end=1634
   _globals['_ORDER_LINE']._serialized_start=811
-  _globals['_ORDER_LINE']._serialized_end=1100
-  _globals['_ORDER_LINE_LINKEDPRODUCT']._serialized_start=1053
-  _globals['_ORDER_LINE_LINKEDPRODUCT']._serialized_end=1100
-  _globals['_ORDER_PRODUCTDEMAND']._serialized_start=1102
-  _globals['_ORDER_PRODUCTDEMAND']._serialized_end=1196
-  _globals['_ORDER_STATE']._serialized_start=1198
-  _globals['_ORDER_STATE']._serialized_end=1303
-  _globals['_ORDER_SUSPICION']._serialized_start=1306
-  _globals['_ORDER_SUSPICION']._serialized_end=1503
+  _globals['_ORDER_LINE']._serialized_end=1146
+  _globals['_ORDER_LINE_LINKEDPRODUCT']._serialized_start=1099
+  _globals['_ORDER_LINE_LINKEDPRODUCT']._serialized_end=1146
+  _globals['_ORDER_PRODUCTDEMAND']._serialized_start=1149
+  _globals['_ORDER_PRODUCTDEMAND']._serialized_end=1318
+  _globals['_ORDER_STATE']._serialized_start=1320
+  _globals['_ORDER_STATE']._serialized_end=1425
+  _globals['_ORDER_SUSPICION']._serialized_start=1428
+  _globals['_ORDER_SUSPICION']._serialized_end=1625
 # @@protoc_insertion_point(module_scope)

@@ -150,6 +150,8 @@ class Order(message.Message):
         FULFILLED_FIELD_NUMBER: builtins.int
         OPEN_FIELD_NUMBER: builtins.int
         PRODUCTS_FIELD_NUMBER: builtins.int
+        UNRESTOCKED_FIELD_NUMBER: builtins.int
+        SETTLED_FIELD_NUMBER: builtins.int
         external_id: builtins.str
         """Output only. The platform's own id of the line, unique in the order."""
         listing: builtins.str
@@ -175,6 +177,14 @@ class Order(message.Message):
         fulfilled), or 0 if the order's state releases them. `Order.demands` has what the warehouse
         shipped beyond that.
         """
+        unrestocked: builtins.int
+        """Output only. Units of `cancelled` that the shop refunded without putting them back on the
+        shelf. 0 if the platform does not say.
+        """
+        settled: builtins.int
+        """Output only. Units of `unrestocked` that a person has dealt with (ReleaseOrder with
+        `only_unrestocked`).
+        """
         @builtins.property
         def products(self) -> containers.RepeatedCompositeFieldContainer[Order.Line.LinkedProduct]:
             """Output only. The products that the line counts as: those to which its listing was linked when
@@ -195,10 +205,12 @@ class Order(message.Message):
             fulfilled: builtins.int = ...,
             open: builtins.int = ...,
             products: abc.Iterable[Order.Line.LinkedProduct] | None = ...,
+            unrestocked: builtins.int = ...,
+            settled: builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "external_id", b"external_id", "external_listing_id", b"external_listing_id", "fulfilled", b"fulfilled", "listing", b"listing", "open", b"open", "ordered", b"ordered", "products", b"products", "sku", b"sku", "title", b"title"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = typing.Literal["cancelled", b"cancelled", "external_id", b"external_id", "external_listing_id", b"external_listing_id", "fulfilled", b"fulfilled", "listing", b"listing", "open", b"open", "ordered", b"ordered", "products", b"products", "settled", b"settled", "sku", b"sku", "title", b"title", "unrestocked", b"unrestocked"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -214,16 +226,28 @@ class Order(message.Message):
         OPEN_FIELD_NUMBER: builtins.int
         ALLOCATED_FIELD_NUMBER: builtins.int
         SHIPPED_FIELD_NUMBER: builtins.int
+        UNSHIPPED_FIELD_NUMBER: builtins.int
+        UNSHIPPED_TIME_FIELD_NUMBER: builtins.int
         product: builtins.str
         """Output only. `merchants/{merchant}/products/{product}`."""
         open: builtins.int
-        """Output only. Units still to ship: ordered − cancelled − max(shipped here, fulfilled in the
-        shop), never below 0.
+        """Output only. Units still promised: ordered − cancelled − max(shipped here, fulfilled in the
+        shop), never below 0. Where `Shop.shipped_frees` says so, units that are only fulfilled in the
+        shop are still in it, and where `Shop.keep_unrestocked` does, units refunded without
+        restocking.
         """
         allocated: builtins.int
         """Output only. Units that warehouses hold for it."""
         shipped: builtins.int
         """Output only. Units that warehouses have shipped (ShipStock)."""
+        unshipped: builtins.int
+        """Output only. Units that the shop says are shipped and whose ShipStock is missing. 0 while no
+        warehouse of the merchant reports what it ships for shops.
+        """
+        @builtins.property
+        def unshipped_time(self) -> timestamp_pb2.Timestamp:
+            """Output only. Since when there are `unshipped` units; unset if there are none."""
+
         def __init__(
             self,
             *,
@@ -231,10 +255,12 @@ class Order(message.Message):
             open: builtins.int = ...,
             allocated: builtins.int = ...,
             shipped: builtins.int = ...,
+            unshipped: builtins.int = ...,
+            unshipped_time: timestamp_pb2.Timestamp | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = typing.Literal["unshipped_time", b"unshipped_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["allocated", b"allocated", "open", b"open", "product", b"product", "shipped", b"shipped"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = typing.Literal["allocated", b"allocated", "open", b"open", "product", b"product", "shipped", b"shipped", "unshipped", b"unshipped", "unshipped_time", b"unshipped_time"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

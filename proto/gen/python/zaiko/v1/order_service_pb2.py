@@ -28,7 +28,7 @@ from zaiko.v1 import order_pb2 as zaiko_dot_v1_dot_order__pb2
 from zaiko.v1 import shop_pb2 as zaiko_dot_v1_dot_shop__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1czaiko/v1/order_service.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\x1a\x14zaiko/v1/order.proto\x1a\x13zaiko/v1/shop.proto\".\n\x0fGetOrderRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05order\"H\n\x10GetOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Order\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xa3\x02\n\x11ListOrdersRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x32\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\".zaiko.v1.ListOrdersRequest.Filter\x1a\x81\x01\n\x06\x46ilter\x12.\n\x06states\x18\x01 \x03(\x0e\x32\x15.zaiko.v1.Order.StateB\x07\x8a\xb5\x18\x03\x90\x01\x32\x12\x0f\n\x07suspect\x18\x02 \x01(\x08\x12\x10\n\x08unlinked\x18\x03 \x01(\x08\x12$\n\x0c\x65xternal_ids\x18\x04 \x03(\tB\x0e\x8a\xb5\x18\n8\xc8\x01\x90\x01\xe8\x07\xf0\x01\x01\"d\n\x12ListOrdersResponse\x12\x1f\n\x06orders\x18\x01 \x03(\x0b\x32\x0f.zaiko.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"d\n\x13ReleaseOrderRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05order\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"L\n\x14ReleaseOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Order\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"a\n\x10HoldOrderRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05order\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"I\n\x11HoldOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Order\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"j\n\x1bPreviewSuspectPolicyRequest\x12\x1a\n\x04shop\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12/\n\x06policy\x18\x02 \x01(\x0b\x32\x17.zaiko.v1.SuspectPolicyB\x06\x8a\xb5\x18\x02\x10\x01\"\x82\x04\n\x1cPreviewSuspectPolicyResponse\x12@\n\x08releases\x18\x01 \x03(\x0b\x32..zaiko.v1.PreviewSuspectPolicyResponse.Release\x12\x1a\n\x12more_release_count\x18\x02 \x01(\x05\x12>\n\x07\x65\x66\x66\x65\x63ts\x18\x03 \x03(\x0b\x32-.zaiko.v1.PreviewSuspectPolicyResponse.Effect\x12\x19\n\x11more_effect_count\x18\x04 \x01(\x05\x12\x14\n\x08revision\x18\x05 \x01(\x03\x42\x02\x30\x01\x1a\x88\x01\n\x07Release\x12\r\n\x05order\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12,\n\tsuspicion\x18\x03 \x01(\x0e\x32\x19.zaiko.v1.Order.Suspicion\x12\x30\n\x0crelease_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x87\x01\n\x06\x45\x66\x66\x65\x63t\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x15\n\tunits_now\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x1b\n\x0funits_in_a_week\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x10\n\x04\x66ree\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\r\n\x05links\x18\x05 \x03(\t\x12\x17\n\x0fmore_link_count\x18\x06 \x01(\x05\x32\x90\x04\n\x0cOrderService\x12Y\n\x08GetOrder\x12\x19.zaiko.v1.GetOrderRequest\x1a\x1a.zaiko.v1.GetOrderResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0borders.read\x10\x05\x12_\n\nListOrders\x12\x1b.zaiko.v1.ListOrdersRequest\x1a\x1c.zaiko.v1.ListOrdersResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0borders.read\x10\x05\x12\x66\n\x0cReleaseOrder\x12\x1d.zaiko.v1.ReleaseOrderRequest\x1a\x1e.zaiko.v1.ReleaseOrderResponse\"\x17\x90\x02\x02\x8a\xb5\x18\x10\n\x0corders.write\x10\n\x12]\n\tHoldOrder\x12\x1a.zaiko.v1.HoldOrderRequest\x1a\x1b.zaiko.v1.HoldOrderResponse\"\x17\x90\x02\x02\x8a\xb5\x18\x10\n\x0corders.write\x10\n\x12}\n\x14PreviewSuspectPolicy\x12%.zaiko.v1.PreviewSuspectPolicyRequest\x1a&.zaiko.v1.PreviewSuspectPolicyResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0borders.read\x10\x05\x42=\n\x0c\x64\x65v.zaiko.v1B\x11OrderServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1czaiko/v1/order_service.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/options.proto\x1a\x14zaiko/v1/order.proto\x1a\x13zaiko/v1/shop.proto\".\n\x0fGetOrderRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05order\"H\n\x10GetOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Order\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xec\x02\n\x11ListOrdersRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x32\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\".zaiko.v1.ListOrdersRequest.Filter\x1a\xca\x01\n\x06\x46ilter\x12.\n\x06states\x18\x01 \x03(\x0e\x32\x15.zaiko.v1.Order.StateB\x07\x8a\xb5\x18\x03\x90\x01\x32\x12\x0f\n\x07suspect\x18\x02 \x01(\x08\x12\x10\n\x08unlinked\x18\x03 \x01(\x08\x12$\n\x0c\x65xternal_ids\x18\x04 \x03(\tB\x0e\x8a\xb5\x18\n8\xc8\x01\x90\x01\xe8\x07\xf0\x01\x01\x12\x11\n\tunshipped\x18\x06 \x01(\x08\x12\x13\n\x0bunrestocked\x18\x07 \x01(\x08\x12\x1f\n\x07numbers\x18\x08 \x03(\tB\x0e\x8a\xb5\x18\n8\xc8\x01\x90\x01\xe8\x07\xf0\x01\x01\"d\n\x12ListOrdersResponse\x12\x1f\n\x06orders\x18\x01 \x03(\x0b\x32\x0f.zaiko.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"~\n\x13ReleaseOrderRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05order\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\x12\x18\n\x10only_unrestocked\x18\x04 \x01(\x08\"\x9f\x01\n\x17\x41ssignOrderLinesRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05order\x12\x15\n\x04line\x18\x02 \x01(\tB\x07\x8a\xb5\x18\x03\x38\xc8\x01\x12\x1e\n\x07product\x18\x03 \x01(\tB\r\x8a\xb5\x18\t\x1a\x07product\x12\x14\n\x04\x65tag\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x05 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"k\n\x18\x41ssignOrderLinesResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Order\x12\x19\n\rcounted_units\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"L\n\x14ReleaseOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Order\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"a\n\x10HoldOrderRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\x8a\xb5\x18\t\x10\x01\x1a\x05order\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"I\n\x11HoldOrderResponse\x12\x1e\n\x05order\x18\x01 \x01(\x0b\x32\x0f.zaiko.v1.Order\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"j\n\x1bPreviewSuspectPolicyRequest\x12\x1a\n\x04shop\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12/\n\x06policy\x18\x02 \x01(\x0b\x32\x17.zaiko.v1.SuspectPolicyB\x06\x8a\xb5\x18\x02\x10\x01\"\x82\x04\n\x1cPreviewSuspectPolicyResponse\x12@\n\x08releases\x18\x01 \x03(\x0b\x32..zaiko.v1.PreviewSuspectPolicyResponse.Release\x12\x1a\n\x12more_release_count\x18\x02 \x01(\x05\x12>\n\x07\x65\x66\x66\x65\x63ts\x18\x03 \x03(\x0b\x32-.zaiko.v1.PreviewSuspectPolicyResponse.Effect\x12\x19\n\x11more_effect_count\x18\x04 \x01(\x05\x12\x14\n\x08revision\x18\x05 \x01(\x03\x42\x02\x30\x01\x1a\x88\x01\n\x07Release\x12\r\n\x05order\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12,\n\tsuspicion\x18\x03 \x01(\x0e\x32\x19.zaiko.v1.Order.Suspicion\x12\x30\n\x0crelease_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x87\x01\n\x06\x45\x66\x66\x65\x63t\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x15\n\tunits_now\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x1b\n\x0funits_in_a_week\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x10\n\x04\x66ree\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\r\n\x05links\x18\x05 \x03(\t\x12\x17\n\x0fmore_link_count\x18\x06 \x01(\x05\x32\x84\x05\n\x0cOrderService\x12Y\n\x08GetOrder\x12\x19.zaiko.v1.GetOrderRequest\x1a\x1a.zaiko.v1.GetOrderResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0borders.read\x10\x05\x12_\n\nListOrders\x12\x1b.zaiko.v1.ListOrdersRequest\x1a\x1c.zaiko.v1.ListOrdersResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0borders.read\x10\x05\x12\x66\n\x0cReleaseOrder\x12\x1d.zaiko.v1.ReleaseOrderRequest\x1a\x1e.zaiko.v1.ReleaseOrderResponse\"\x17\x90\x02\x02\x8a\xb5\x18\x10\n\x0corders.write\x10\n\x12]\n\tHoldOrder\x12\x1a.zaiko.v1.HoldOrderRequest\x1a\x1b.zaiko.v1.HoldOrderResponse\"\x17\x90\x02\x02\x8a\xb5\x18\x10\n\x0corders.write\x10\n\x12r\n\x10\x41ssignOrderLines\x12!.zaiko.v1.AssignOrderLinesRequest\x1a\".zaiko.v1.AssignOrderLinesResponse\"\x17\x90\x02\x02\x8a\xb5\x18\x10\n\x0corders.write\x10\n\x12}\n\x14PreviewSuspectPolicy\x12%.zaiko.v1.PreviewSuspectPolicyRequest\x1a&.zaiko.v1.PreviewSuspectPolicyResponse\"\x16\x90\x02\x01\x8a\xb5\x18\x0f\n\x0borders.read\x10\x05\x42=\n\x0c\x64\x65v.zaiko.v1B\x11OrderServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTORDERSREQUEST_FILTER'].fields_by_name['states']._serialized_options = b'\212\265\030\003\220\0012'
   _globals['_LISTORDERSREQUEST_FILTER'].fields_by_name['external_ids']._loaded_options = None
   _globals['_LISTORDERSREQUEST_FILTER'].fields_by_name['external_ids']._serialized_options = b'\212\265\030\n8\310\001\220\001\350\007\360\001\001'
+  _globals['_LISTORDERSREQUEST_FILTER'].fields_by_name['numbers']._loaded_options = None
+  _globals['_LISTORDERSREQUEST_FILTER'].fields_by_name['numbers']._serialized_options = b'\212\265\030\n8\310\001\220\001\350\007\360\001\001'
   _globals['_LISTORDERSREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTORDERSREQUEST'].fields_by_name['parent']._serialized_options = b'\212\265\030\n\020\001\032\004shop \001'
   _globals['_LISTORDERSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -58,6 +60,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RELEASEORDERREQUEST'].fields_by_name['etag']._serialized_options = b'\212\265\030\0028d'
   _globals['_RELEASEORDERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_RELEASEORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['name']._serialized_options = b'\212\265\030\t\020\001\032\005order'
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['line']._loaded_options = None
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['line']._serialized_options = b'\212\265\030\0038\310\001'
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['product']._loaded_options = None
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['product']._serialized_options = b'\212\265\030\t\032\007product'
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['etag']._serialized_options = b'\212\265\030\0028d'
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ASSIGNORDERLINESREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
+  _globals['_ASSIGNORDERLINESRESPONSE'].fields_by_name['counted_units']._loaded_options = None
+  _globals['_ASSIGNORDERLINESRESPONSE'].fields_by_name['counted_units']._serialized_options = b'0\001'
+  _globals['_ASSIGNORDERLINESRESPONSE'].fields_by_name['revision']._loaded_options = None
+  _globals['_ASSIGNORDERLINESRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_RELEASEORDERRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_RELEASEORDERRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_HOLDORDERREQUEST'].fields_by_name['name']._loaded_options = None
@@ -88,6 +104,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSERVICE'].methods_by_name['ReleaseOrder']._serialized_options = b'\220\002\002\212\265\030\020\n\014orders.write\020\n'
   _globals['_ORDERSERVICE'].methods_by_name['HoldOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['HoldOrder']._serialized_options = b'\220\002\002\212\265\030\020\n\014orders.write\020\n'
+  _globals['_ORDERSERVICE'].methods_by_name['AssignOrderLines']._loaded_options = None
+  _globals['_ORDERSERVICE'].methods_by_name['AssignOrderLines']._serialized_options = b'\220\002\002\212\265\030\020\n\014orders.write\020\n'
   _globals['_ORDERSERVICE'].methods_by_name['PreviewSuspectPolicy']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['PreviewSuspectPolicy']._serialized_options = b'\220\002\001\212\265\030\017\n\013orders.read\020\005'
   _globals['_GETORDERREQUEST']._serialized_start=142
@@ -95,27 +113,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETORDERRESPONSE']._serialized_start=190
   _globals['_GETORDERRESPONSE']._serialized_end=262
   _globals['_LISTORDERSREQUEST']._serialized_start=265
-  _globals['_LISTORDERSREQUEST']._serialized_end=556
+  _globals['_LISTORDERSREQUEST']._serialized_end=629
   _globals['_LISTORDERSREQUEST_FILTER']._serialized_start=427
-  _globals['_LISTORDERSREQUEST_FILTER']._serialized_end=556
-  _globals['_LISTORDERSRESPONSE']._serialized_start=558
-  _globals['_LISTORDERSRESPONSE']._serialized_end=658
-  _globals['_RELEASEORDERREQUEST']._serialized_start=660
-  _globals['_RELEASEORDERREQUEST']._serialized_end=760
-  _globals['_RELEASEORDERRESPONSE']._serialized_start=762
-  _globals['_RELEASEORDERRESPONSE']._serialized_end=838
-  _globals['_HOLDORDERREQUEST']._serialized_start=840
-  _globals['_HOLDORDERREQUEST']._serialized_end=937
-  _globals['_HOLDORDERRESPONSE']._serialized_start=939
-  _globals['_HOLDORDERRESPONSE']._serialized_end=1012
-  _globals['_PREVIEWSUSPECTPOLICYREQUEST']._serialized_start=1014
-  _globals['_PREVIEWSUSPECTPOLICYREQUEST']._serialized_end=1120
-  _globals['_PREVIEWSUSPECTPOLICYRESPONSE']._serialized_start=1123
-  _globals['_PREVIEWSUSPECTPOLICYRESPONSE']._serialized_end=1637
-  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_RELEASE']._serialized_start=1363
-  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_RELEASE']._serialized_end=1499
-  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_EFFECT']._serialized_start=1502
-  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_EFFECT']._serialized_end=1637
-  _globals['_ORDERSERVICE']._serialized_start=1640
-  _globals['_ORDERSERVICE']._serialized_end=2168
+  _globals['_LISTORDERSREQUEST_FILTER']._serialized_end=629
+  _globals['_LISTORDERSRESPONSE']._serialized_start=631
+  _globals['_LISTORDERSRESPONSE']._serialized_end=731
+  _globals['_RELEASEORDERREQUEST']._serialized_start=733
+  _globals['_RELEASEORDERREQUEST']._serialized_end=859
+  _globals['_ASSIGNORDERLINESREQUEST']._serialized_start=862
+  _globals['_ASSIGNORDERLINESREQUEST']._serialized_end=1021
+  _globals['_ASSIGNORDERLINESRESPONSE']._serialized_start=1023
+  _globals['_ASSIGNORDERLINESRESPONSE']._serialized_end=1130
+  _globals['_RELEASEORDERRESPONSE']._serialized_start=1132
+  _globals['_RELEASEORDERRESPONSE']._serialized_end=1208
+  _globals['_HOLDORDERREQUEST']._serialized_start=1210
+  _globals['_HOLDORDERREQUEST']._serialized_end=1307
+  _globals['_HOLDORDERRESPONSE']._serialized_start=1309
+  _globals['_HOLDORDERRESPONSE']._serialized_end=1382
+  _globals['_PREVIEWSUSPECTPOLICYREQUEST']._serialized_start=1384
+  _globals['_PREVIEWSUSPECTPOLICYREQUEST']._serialized_end=1490
+  _globals['_PREVIEWSUSPECTPOLICYRESPONSE']._serialized_start=1493
+  _globals['_PREVIEWSUSPECTPOLICYRESPONSE']._serialized_end=2007
+  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_RELEASE']._serialized_start=1733
+  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_RELEASE']._serialized_end=1869
+  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_EFFECT']._serialized_start=1872
+  _globals['_PREVIEWSUSPECTPOLICYRESPONSE_EFFECT']._serialized_end=2007
+  _globals['_ORDERSERVICE']._serialized_start=2010
+  _globals['_ORDERSERVICE']._serialized_end=2654
 # @@protoc_insertion_point(module_scope)

@@ -85,10 +85,21 @@ class ListOrdersRequest(message.Message):
         SUSPECT_FIELD_NUMBER: builtins.int
         UNLINKED_FIELD_NUMBER: builtins.int
         EXTERNAL_IDS_FIELD_NUMBER: builtins.int
+        UNSHIPPED_FIELD_NUMBER: builtins.int
+        UNRESTOCKED_FIELD_NUMBER: builtins.int
+        NUMBERS_FIELD_NUMBER: builtins.int
         suspect: builtins.bool
         """Optional. True = only suspect orders (`suspicions` is not empty). False = all."""
         unlinked: builtins.bool
         """Optional. True = only orders with `has_unlinked_lines`. False = all."""
+        unshipped: builtins.bool
+        """Optional. True = only orders that their shops say are shipped and whose ShipStock has been
+        missing for 24 hours (`Order.ProductDemand.unshipped`). False = all.
+        """
+        unrestocked: builtins.bool
+        """Optional. True = only orders with units that were refunded without restocking and that nobody
+        has dealt with. False = all.
+        """
         @builtins.property
         def states(self) -> containers.RepeatedScalarFieldContainer[order_pb2.Order.State.ValueType]:
             """Optional. Only orders in one of these states. Empty = all."""
@@ -99,6 +110,12 @@ class ListOrdersRequest(message.Message):
             `parent` must then name one shop, not `-`.
             """
 
+        @builtins.property
+        def numbers(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+            """Optional. Only orders with one of these numbers (Order.number), with or without a leading `#`;
+            at most 1,000. `parent` must then name one shop, not `-`.
+            """
+
         def __init__(
             self,
             *,
@@ -106,10 +123,13 @@ class ListOrdersRequest(message.Message):
             suspect: builtins.bool = ...,
             unlinked: builtins.bool = ...,
             external_ids: abc.Iterable[builtins.str] | None = ...,
+            unshipped: builtins.bool = ...,
+            unrestocked: builtins.bool = ...,
+            numbers: abc.Iterable[builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["external_ids", b"external_ids", "states", b"states", "suspect", b"suspect", "unlinked", b"unlinked"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = typing.Literal["external_ids", b"external_ids", "numbers", b"numbers", "states", b"states", "suspect", b"suspect", "unlinked", b"unlinked", "unrestocked", b"unrestocked", "unshipped", b"unshipped"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,8 +202,54 @@ class ReleaseOrderRequest(message.Message):
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    ONLY_UNRESTOCKED_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}/orders/{order}`."""
+    etag: builtins.str
+    """Optional. If set, it must be the order's current etag."""
+    request_id: builtins.str
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
+    See proto/README.md.
+    """
+    only_unrestocked: builtins.bool
+    """Optional. True = leave open units promised, and end the finding of units that were refunded
+    without restocking: a person has dealt with them. Default false.
+    """
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        etag: builtins.str = ...,
+        request_id: builtins.str = ...,
+        only_unrestocked: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "only_unrestocked", b"only_unrestocked", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class AssignOrderLinesRequest(message.Message):
+    """Asks to count lines that no link can count."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    LINE_FIELD_NUMBER: builtins.int
+    PRODUCT_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Required. `merchants/{merchant}/shops/{shop}/orders/{order}`."""
+    line: builtins.str
+    """Optional. Only the line with this platform id (Order.Line.external_id). Empty = every line that
+    can be assigned.
+    """
+    product: builtins.str
+    """Optional. `merchants/{merchant}/products/{product}`: what was sold. Empty = the product whose
+    code is the line's sku.
+    """
     etag: builtins.str
     """Optional. If set, it must be the order's current etag."""
     request_id: builtins.str
@@ -194,12 +260,44 @@ class ReleaseOrderRequest(message.Message):
         self,
         *,
         name: builtins.str = ...,
+        line: builtins.str = ...,
+        product: builtins.str = ...,
         etag: builtins.str = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "line", b"line", "name", b"name", "product", b"product", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class AssignOrderLinesResponse(message.Message):
+    """The order after its lines were assigned."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: builtins.int
+    COUNTED_UNITS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    counted_units: builtins.int
+    """Units that are open and counted from now on."""
+    revision: builtins.int
+    """The merchant's revision that this response reflects."""
+    @builtins.property
+    def order(self) -> order_pb2.Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: order_pb2.Order | None = ...,
+        counted_units: builtins.int = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["counted_units", b"counted_units", "order", b"order", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

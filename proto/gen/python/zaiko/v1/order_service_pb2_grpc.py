@@ -56,6 +56,11 @@ class OrderServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderResponse.FromString,
                 _registered_method=True)
+        self.AssignOrderLines = channel.unary_unary(
+                '/zaiko.v1.OrderService/AssignOrderLines',
+                request_serializer=zaiko_dot_v1_dot_order__service__pb2.AssignOrderLinesRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_order__service__pb2.AssignOrderLinesResponse.FromString,
+                _registered_method=True)
         self.PreviewSuspectPolicy = channel.unary_unary(
                 '/zaiko.v1.OrderService/PreviewSuspectPolicy',
                 request_serializer=zaiko_dot_v1_dot_order__service__pb2.PreviewSuspectPolicyRequest.SerializeToString,
@@ -86,7 +91,7 @@ class OrderServiceServicer(object):
     def ReleaseOrder(self, request, context):
         """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
         held. The order counts again when the shop changes it. Releasing a released order changes
-        nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+        nothing. With `only_unrestocked`, only units refunded without restocking are released. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
         is set and is not the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -97,6 +102,16 @@ class OrderServiceServicer(object):
         """Holds the open units of an order, also after a release. From then on the shop's suspect policy
         does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
         nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignOrderLines(self, request, context):
+        """Counts lines of an order as a product, which no link can: lines without a listing, or whose
+        listing is no longer in the shop. From then on they count as other lines do. Refused with
+        ORDER_LINE_NOT_ASSIGNABLE if no line can be assigned, and with ETAG_MISMATCH when `etag` is set
+        and is not the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +147,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.HoldOrder,
                     request_deserializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_order__service__pb2.HoldOrderResponse.SerializeToString,
+            ),
+            'AssignOrderLines': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignOrderLines,
+                    request_deserializer=zaiko_dot_v1_dot_order__service__pb2.AssignOrderLinesRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_order__service__pb2.AssignOrderLinesResponse.SerializeToString,
             ),
             'PreviewSuspectPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewSuspectPolicy,
@@ -249,6 +269,33 @@ class OrderService(object):
             '/zaiko.v1.OrderService/HoldOrder',
             zaiko_dot_v1_dot_order__service__pb2.HoldOrderRequest.SerializeToString,
             zaiko_dot_v1_dot_order__service__pb2.HoldOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignOrderLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.OrderService/AssignOrderLines',
+            zaiko_dot_v1_dot_order__service__pb2.AssignOrderLinesRequest.SerializeToString,
+            zaiko_dot_v1_dot_order__service__pb2.AssignOrderLinesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,13 +44,19 @@ class OrderServiceStub:
     ReleaseOrder: grpc.UnaryUnaryMultiCallable[order_service_pb2.ReleaseOrderRequest, order_service_pb2.ReleaseOrderResponse]
     """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
     held. The order counts again when the shop changes it. Releasing a released order changes
-    nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+    nothing. With `only_unrestocked`, only units refunded without restocking are released. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
     is set and is not the current one.
     """
     HoldOrder: grpc.UnaryUnaryMultiCallable[order_service_pb2.HoldOrderRequest, order_service_pb2.HoldOrderResponse]
     """Holds the open units of an order, also after a release. From then on the shop's suspect policy
     does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
     nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
+    """
+    AssignOrderLines: grpc.UnaryUnaryMultiCallable[order_service_pb2.AssignOrderLinesRequest, order_service_pb2.AssignOrderLinesResponse]
+    """Counts lines of an order as a product, which no link can: lines without a listing, or whose
+    listing is no longer in the shop. From then on they count as other lines do. Refused with
+    ORDER_LINE_NOT_ASSIGNABLE if no line can be assigned, and with ETAG_MISMATCH when `etag` is set
+    and is not the current one.
     """
     PreviewSuspectPolicy: grpc.UnaryUnaryMultiCallable[order_service_pb2.PreviewSuspectPolicyRequest, order_service_pb2.PreviewSuspectPolicyResponse]
     """Shows what a suspect policy would release in a shop now and within seven days, and the effect
@@ -73,13 +79,19 @@ class OrderServiceAsyncStub(OrderServiceStub):
     ReleaseOrder: aio.UnaryUnaryMultiCallable[order_service_pb2.ReleaseOrderRequest, order_service_pb2.ReleaseOrderResponse]  # type: ignore[assignment]
     """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
     held. The order counts again when the shop changes it. Releasing a released order changes
-    nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+    nothing. With `only_unrestocked`, only units refunded without restocking are released. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
     is set and is not the current one.
     """
     HoldOrder: aio.UnaryUnaryMultiCallable[order_service_pb2.HoldOrderRequest, order_service_pb2.HoldOrderResponse]  # type: ignore[assignment]
     """Holds the open units of an order, also after a release. From then on the shop's suspect policy
     does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
     nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
+    """
+    AssignOrderLines: aio.UnaryUnaryMultiCallable[order_service_pb2.AssignOrderLinesRequest, order_service_pb2.AssignOrderLinesResponse]  # type: ignore[assignment]
+    """Counts lines of an order as a product, which no link can: lines without a listing, or whose
+    listing is no longer in the shop. From then on they count as other lines do. Refused with
+    ORDER_LINE_NOT_ASSIGNABLE if no line can be assigned, and with ETAG_MISMATCH when `etag` is set
+    and is not the current one.
     """
     PreviewSuspectPolicy: aio.UnaryUnaryMultiCallable[order_service_pb2.PreviewSuspectPolicyRequest, order_service_pb2.PreviewSuspectPolicyResponse]  # type: ignore[assignment]
     """Shows what a suspect policy would release in a shop now and within seven days, and the effect
@@ -117,7 +129,7 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[order_service_pb2.ReleaseOrderResponse, abc.Awaitable[order_service_pb2.ReleaseOrderResponse]]:
         """Releases the open units of an order: they may be sold again. What warehouses hold for it stays
         held. The order counts again when the shop changes it. Releasing a released order changes
-        nothing. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
+        nothing. With `only_unrestocked`, only units refunded without restocking are released. Refused with ORDER_NOT_OPEN when nothing is open, and with ETAG_MISMATCH when `etag`
         is set and is not the current one.
         """
 
@@ -130,6 +142,18 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         """Holds the open units of an order, also after a release. From then on the shop's suspect policy
         does not apply to it. Holding a held order changes nothing. Refused with ORDER_NOT_OPEN when
         nothing is open, and with ETAG_MISMATCH when `etag` is set and is not the current one.
+        """
+
+    @abc_1.abstractmethod
+    def AssignOrderLines(
+        self,
+        request: order_service_pb2.AssignOrderLinesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[order_service_pb2.AssignOrderLinesResponse, abc.Awaitable[order_service_pb2.AssignOrderLinesResponse]]:
+        """Counts lines of an order as a product, which no link can: lines without a listing, or whose
+        listing is no longer in the shop. From then on they count as other lines do. Refused with
+        ORDER_LINE_NOT_ASSIGNABLE if no line can be assigned, and with ETAG_MISMATCH when `etag` is set
+        and is not the current one.
         """
 
     @abc_1.abstractmethod

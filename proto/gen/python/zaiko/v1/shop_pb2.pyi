@@ -80,6 +80,66 @@ class Shop(message.Message):
     DRIFT_POLICY_HOLD: Shop.DriftPolicy.ValueType  # 2
     """The link fails with DIFFERENCE_UNEXPLAINED until SyncNow, or for a day."""
 
+    class _ShippedFrees:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ShippedFreesEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Shop._ShippedFrees.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        SHIPPED_FREES_UNSPECIFIED: Shop._ShippedFrees.ValueType  # 0
+        """As AUTO."""
+        SHIPPED_FREES_AUTO: Shop._ShippedFrees.ValueType  # 1
+        """Until a warehouse of the merchant has allocated or shipped units for an order of a shop. From
+        then on only ShipStock frees what becomes shipped.
+        """
+        SHIPPED_FREES_ALWAYS: Shop._ShippedFrees.ValueType  # 2
+        """Always."""
+        SHIPPED_FREES_NEVER: Shop._ShippedFrees.ValueType  # 3
+        """Never: only ShipStock frees them, or ReleaseOrder."""
+
+    class ShippedFrees(_ShippedFrees, metaclass=_ShippedFreesEnumTypeWrapper):
+        """When units that the shop says are shipped stop being promised, without a ShipStock."""
+
+    SHIPPED_FREES_UNSPECIFIED: Shop.ShippedFrees.ValueType  # 0
+    """As AUTO."""
+    SHIPPED_FREES_AUTO: Shop.ShippedFrees.ValueType  # 1
+    """Until a warehouse of the merchant has allocated or shipped units for an order of a shop. From
+    then on only ShipStock frees what becomes shipped.
+    """
+    SHIPPED_FREES_ALWAYS: Shop.ShippedFrees.ValueType  # 2
+    """Always."""
+    SHIPPED_FREES_NEVER: Shop.ShippedFrees.ValueType  # 3
+    """Never: only ShipStock frees them, or ReleaseOrder."""
+
+    class _AutoLink:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AutoLinkEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Shop._AutoLink.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        AUTO_LINK_UNSPECIFIED: Shop._AutoLink.ValueType  # 0
+        """As OFF."""
+        AUTO_LINK_OFF: Shop._AutoLink.ValueType  # 1
+        """Nothing: a person links it."""
+        AUTO_LINK_LINK: Shop._AutoLink.ValueType  # 2
+        """It is linked."""
+        AUTO_LINK_SYNC: Shop._AutoLink.ValueType  # 3
+        """It is linked, and its number is synced."""
+
+    class AutoLink(_AutoLink, metaclass=_AutoLinkEnumTypeWrapper):
+        """What becomes of a listing that a reading of the catalogue finds for the first time, if its sku
+        is the code of exactly one product and no other listing of the shop has it.
+        """
+
+    AUTO_LINK_UNSPECIFIED: Shop.AutoLink.ValueType  # 0
+    """As OFF."""
+    AUTO_LINK_OFF: Shop.AutoLink.ValueType  # 1
+    """Nothing: a person links it."""
+    AUTO_LINK_LINK: Shop.AutoLink.ValueType  # 2
+    """It is linked."""
+    AUTO_LINK_SYNC: Shop.AutoLink.ValueType  # 3
+    """It is linked, and its number is synced."""
+
     @typing.final
     class SecretsEntry(message.Message):
         DESCRIPTOR: descriptor.Descriptor
@@ -118,6 +178,9 @@ class Shop(message.Message):
     SUSPECT_POLICY_FIELD_NUMBER: builtins.int
     ACCOUNT_FIELD_NUMBER: builtins.int
     ACCOUNT_NAME_FIELD_NUMBER: builtins.int
+    SHIPPED_FREES_FIELD_NUMBER: builtins.int
+    KEEP_UNRESTOCKED_FIELD_NUMBER: builtins.int
+    AUTO_LINK_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/shops/{shop}`."""
     connector: builtins.str
@@ -148,6 +211,14 @@ class Shop(message.Message):
     """
     account_name: builtins.str
     """Output only. What the platform calls the account, for people; may be empty."""
+    shipped_frees: Shop.ShippedFrees.ValueType
+    """Optional. Whether the shop's own «shipped» frees stock. Default AUTO."""
+    keep_unrestocked: builtins.bool
+    """Optional. Whether units that were refunded without restocking stay off sale until ReleaseOrder
+    with `only_unrestocked`. Default false: they are sold again at once, and a finding.
+    """
+    auto_link: Shop.AutoLink.ValueType
+    """Optional. What becomes of new listings. Default OFF."""
     @builtins.property
     def settings(self) -> struct_pb2.Struct:
         """Optional. Settings of the connector that are not secret. They must match
@@ -208,13 +279,21 @@ class Shop(message.Message):
         suspect_policy: SuspectPolicy | None = ...,
         account: builtins.str = ...,
         account_name: builtins.str = ...,
+        shipped_frees: Shop.ShippedFrees.ValueType = ...,
+        keep_unrestocked: builtins.bool | None = ...,
+        auto_link: Shop.AutoLink.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "create_time", b"create_time", "settings", b"settings", "shadow", b"shadow", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_keep_unrestocked", b"_keep_unrestocked", "_shadow", b"_shadow", "create_time", b"create_time", "keep_unrestocked", b"keep_unrestocked", "settings", b"settings", "shadow", b"shadow", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_shadow", b"_shadow", "account", b"account", "account_name", b"account_name", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "state", b"state", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_keep_unrestocked", b"_keep_unrestocked", "_shadow", b"_shadow", "account", b"account", "account_name", b"account_name", "auto_link", b"auto_link", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "keep_unrestocked", b"keep_unrestocked", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "shipped_frees", b"shipped_frees", "state", b"state", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__keep_unrestocked: _TypeAlias = typing.Literal["keep_unrestocked"]  # noqa: Y015
+    _WhichOneofArgType__keep_unrestocked: _TypeAlias = typing.Literal["_keep_unrestocked", b"_keep_unrestocked"]  # noqa: Y015
     _WhichOneofReturnType__shadow: _TypeAlias = typing.Literal["shadow"]  # noqa: Y015
     _WhichOneofArgType__shadow: _TypeAlias = typing.Literal["_shadow", b"_shadow"]  # noqa: Y015
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_unrestocked) -> _WhichOneofReturnType__keep_unrestocked | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__shadow) -> _WhichOneofReturnType__shadow | None: ...
 
 @typing.final
@@ -361,6 +440,7 @@ class ShopStatus(message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     SHADOW_DIFFERENCE_COUNT_FIELD_NUMBER: builtins.int
     ORDER_READ_TIME_FIELD_NUMBER: builtins.int
+    SYNCED_REVISION_FIELD_NUMBER: builtins.int
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     state: ShopStatus.State.ValueType
@@ -376,6 +456,13 @@ class ShopStatus(message.Message):
     shadow_difference_count: builtins.int
     """Output only. In shadow mode: the number of links whose shop shows another number than zaiko
     would send. See ListShadowDifferences.
+    """
+    synced_revision: builtins.int
+    """Output only. The merchant's revision up to which every change is in the shop: counted,
+    computed, and acknowledged by the platform, for each link with sync enabled. A change whose
+    response had revision R is in the shop once this is R or more. It never falls. A link that
+    failed or is held holds it, because that link's number is not in the shop; WaitSettled tells
+    which. 0 in shadow mode, where nothing is sent.
     """
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
@@ -433,10 +520,11 @@ class ShopStatus(message.Message):
         revision: builtins.int = ...,
         shadow_difference_count: builtins.int = ...,
         order_read_time: timestamp_pb2.Timestamp | None = ...,
+        synced_revision: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state", "synced_revision", b"synced_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -30,7 +30,7 @@ from zaiko.v1 import options_pb2 as zaiko_dot_v1_dot_options__pb2
 from zaiko.v1 import shop_pb2 as zaiko_dot_v1_dot_shop__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/shop_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/listing.proto\x1a\x18zaiko/v1/operation.proto\x1a\x16zaiko/v1/options.proto\x1a\x13zaiko/v1/shop.proto\"\x92\x01\n\x11\x43reateShopRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x19\n\x07shop_id\x18\x02 \x01(\tB\x08\x8a\xb5\x18\x04\x10\x01(\x01\x12$\n\x04shop\x18\x03 \x01(\x0b\x32\x0e.zaiko.v1.ShopB\x06\x8a\xb5\x18\x02\x10\x01\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12\x43reateShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\x86\x01\n\x11UpdateShopRequest\x12$\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.ShopB\x06\x8a\xb5\x18\x02\x10\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12UpdateShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"a\n\x11\x44\x65leteShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"*\n\x12\x44\x65leteShopResponse\x12\x14\n\x08revision\x18\x01 \x01(\x03\x42\x02\x30\x01\",\n\x0eGetShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\"E\n\x0fGetShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"l\n\x10ListShopsRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \"a\n\x11ListShopsResponse\x12\x1d\n\x05shops\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Shop\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\".\n\x10\x43heckShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\"\xca\x02\n\x11\x43heckShopResponse\x12\x35\n\x08\x66indings\x18\x01 \x03(\x0b\x32#.zaiko.v1.CheckShopResponse.Finding\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x1a\xe7\x01\n\x07\x46inding\x12\x38\n\x05level\x18\x01 \x01(\x0e\x32).zaiko.v1.CheckShopResponse.Finding.Level\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0c\n\x08LEVEL_OK\x10\x01\x12\x11\n\rLEVEL_WARNING\x10\x02\x12\x0f\n\x0bLEVEL_ERROR\x10\x03\"`\n\x10PauseShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"G\n\x11PauseShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"a\n\x11ResumeShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12ResumeShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\x88\x02\n\x13ListListingsRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x34\n\x06\x66ilter\x18\x04 \x01(\x0b\x32$.zaiko.v1.ListListingsRequest.Filter\x1a\x63\n\x06\x46ilter\x12\x13\n\x06linked\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x05query\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x15\n\x08vanished\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\t\n\x07_linkedB\x0b\n\t_vanished\"j\n\x14ListListingsResponse\x12#\n\x08listings\x18\x01 \x03(\x0b\x32\x11.zaiko.v1.Listing\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"R\n\x16RefreshListingsRequest\x12\x1c\n\x06parent\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"W\n\x17RefreshListingsResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xd6\x01\n\x1cListShadowDifferencesRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12=\n\x06\x66ilter\x18\x02 \x01(\x0b\x32-.zaiko.v1.ListShadowDifferencesRequest.Filter\x12\x19\n\tpage_size\x18\x03 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x1a\x1f\n\x06\x46ilter\x12\x15\n\rinclude_equal\x18\x01 \x01(\x08\"\x7f\n\x1dListShadowDifferencesResponse\x12/\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\x1a.zaiko.v1.ShadowDifference\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\x32\xd0\x08\n\x0bShopService\x12_\n\nCreateShop\x12\x1b.zaiko.v1.CreateShopRequest\x1a\x1c.zaiko.v1.CreateShopResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0bshops.write\x10\n\x12_\n\nUpdateShop\x12\x1b.zaiko.v1.UpdateShopRequest\x1a\x1c.zaiko.v1.UpdateShopResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0bshops.write\x10\n\x12_\n\nDeleteShop\x12\x1b.zaiko.v1.DeleteShopRequest\x1a\x1c.zaiko.v1.DeleteShopResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0bshops.write\x10\n\x12U\n\x07GetShop\x12\x18.zaiko.v1.GetShopRequest\x1a\x19.zaiko.v1.GetShopResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x12[\n\tListShops\x12\x1a.zaiko.v1.ListShopsRequest\x1a\x1b.zaiko.v1.ListShopsResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x12Z\n\tCheckShop\x12\x1a.zaiko.v1.CheckShopRequest\x1a\x1b.zaiko.v1.CheckShopResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\x1e\x12Z\n\tPauseShop\x12\x1a.zaiko.v1.PauseShopRequest\x1a\x1b.zaiko.v1.PauseShopResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\n\x12]\n\nResumeShop\x12\x1b.zaiko.v1.ResumeShopRequest\x1a\x1c.zaiko.v1.ResumeShopResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\n\x12\x64\n\x0cListListings\x12\x1d.zaiko.v1.ListListingsRequest\x1a\x1e.zaiko.v1.ListListingsResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x12l\n\x0fRefreshListings\x12 .zaiko.v1.RefreshListingsRequest\x1a!.zaiko.v1.RefreshListingsResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\n\x12\x7f\n\x15ListShadowDifferences\x12&.zaiko.v1.ListShadowDifferencesRequest\x1a\'.zaiko.v1.ListShadowDifferencesResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x42<\n\x0c\x64\x65v.zaiko.v1B\x10ShopServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bzaiko/v1/shop_service.proto\x12\x08zaiko.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16zaiko/v1/listing.proto\x1a\x18zaiko/v1/operation.proto\x1a\x16zaiko/v1/options.proto\x1a\x13zaiko/v1/shop.proto\"\x92\x01\n\x11\x43reateShopRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x19\n\x07shop_id\x18\x02 \x01(\tB\x08\x8a\xb5\x18\x04\x10\x01(\x01\x12$\n\x04shop\x18\x03 \x01(\x0b\x32\x0e.zaiko.v1.ShopB\x06\x8a\xb5\x18\x02\x10\x01\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12\x43reateShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\x86\x01\n\x11UpdateShopRequest\x12$\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.ShopB\x06\x8a\xb5\x18\x02\x10\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12UpdateShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\x80\x02\n\x11\x44\x65leteShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\x12\x43\n\x0bopen_orders\x18\x04 \x01(\x0e\x32&.zaiko.v1.DeleteShopRequest.OpenOrdersB\x06\x8a\xb5\x18\x02x\x01\"X\n\nOpenOrders\x12\x1b\n\x17OPEN_ORDERS_UNSPECIFIED\x10\x00\x12\x14\n\x10OPEN_ORDERS_KEEP\x10\x01\x12\x17\n\x13OPEN_ORDERS_RELEASE\x10\x02\"*\n\x12\x44\x65leteShopResponse\x12\x14\n\x08revision\x18\x01 \x01(\x03\x42\x02\x30\x01\",\n\x0eGetShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\"E\n\x0fGetShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"l\n\x10ListShopsRequest\x12 \n\x06parent\x18\x01 \x01(\tB\x10\x8a\xb5\x18\x0c\x10\x01\x1a\x08merchant\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \"a\n\x11ListShopsResponse\x12\x1d\n\x05shops\x18\x01 \x03(\x0b\x32\x0e.zaiko.v1.Shop\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\".\n\x10\x43heckShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\"\xca\x02\n\x11\x43heckShopResponse\x12\x35\n\x08\x66indings\x18\x01 \x03(\x0b\x32#.zaiko.v1.CheckShopResponse.Finding\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\x1a\xe7\x01\n\x07\x46inding\x12\x38\n\x05level\x18\x01 \x01(\x0e\x32).zaiko.v1.CheckShopResponse.Finding.Level\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0c\n\x08LEVEL_OK\x10\x01\x12\x11\n\rLEVEL_WARNING\x10\x02\x12\x0f\n\x0bLEVEL_ERROR\x10\x03\"`\n\x10PauseShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"G\n\x11PauseShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"a\n\x11ResumeShopRequest\x12\x1a\n\x04name\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x14\n\x04\x65tag\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"H\n\x12ResumeShopResponse\x12\x1c\n\x04shop\x18\x01 \x01(\x0b\x32\x0e.zaiko.v1.Shop\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\x88\x02\n\x13ListListingsRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x12\x34\n\x06\x66ilter\x18\x04 \x01(\x0b\x32$.zaiko.v1.ListListingsRequest.Filter\x1a\x63\n\x06\x46ilter\x12\x13\n\x06linked\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x05query\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x38\x64\x12\x15\n\x08vanished\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\t\n\x07_linkedB\x0b\n\t_vanished\"j\n\x14ListListingsResponse\x12#\n\x08listings\x18\x01 \x03(\x0b\x32\x11.zaiko.v1.Listing\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\"R\n\x16RefreshListingsRequest\x12\x1c\n\x06parent\x18\x01 \x01(\tB\x0c\x8a\xb5\x18\x08\x10\x01\x1a\x04shop\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\x8a\xb5\x18\x02\x30\x01\"W\n\x17RefreshListingsResponse\x12&\n\toperation\x18\x01 \x01(\x0b\x32\x13.zaiko.v1.Operation\x12\x14\n\x08revision\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xd6\x01\n\x1cListShadowDifferencesRequest\x12\x1e\n\x06parent\x18\x01 \x01(\tB\x0e\x8a\xb5\x18\n\x10\x01\x1a\x04shop \x01\x12=\n\x06\x66ilter\x18\x02 \x01(\x0b\x32-.zaiko.v1.ListShadowDifferencesRequest.Filter\x12\x19\n\tpage_size\x18\x03 \x01(\x05\x42\x06\x8a\xb5\x18\x02H\x00\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\x8a\xb5\x18\x03\x38\x80 \x1a\x1f\n\x06\x46ilter\x12\x15\n\rinclude_equal\x18\x01 \x01(\x08\"\x7f\n\x1dListShadowDifferencesResponse\x12/\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\x1a.zaiko.v1.ShadowDifference\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x08revision\x18\x03 \x01(\x03\x42\x02\x30\x01\x32\xd0\x08\n\x0bShopService\x12_\n\nCreateShop\x12\x1b.zaiko.v1.CreateShopRequest\x1a\x1c.zaiko.v1.CreateShopResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0bshops.write\x10\n\x12_\n\nUpdateShop\x12\x1b.zaiko.v1.UpdateShopRequest\x1a\x1c.zaiko.v1.UpdateShopResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0bshops.write\x10\n\x12_\n\nDeleteShop\x12\x1b.zaiko.v1.DeleteShopRequest\x1a\x1c.zaiko.v1.DeleteShopResponse\"\x16\x90\x02\x02\x8a\xb5\x18\x0f\n\x0bshops.write\x10\n\x12U\n\x07GetShop\x12\x18.zaiko.v1.GetShopRequest\x1a\x19.zaiko.v1.GetShopResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x12[\n\tListShops\x12\x1a.zaiko.v1.ListShopsRequest\x1a\x1b.zaiko.v1.ListShopsResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x12Z\n\tCheckShop\x12\x1a.zaiko.v1.CheckShopRequest\x1a\x1b.zaiko.v1.CheckShopResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\x1e\x12Z\n\tPauseShop\x12\x1a.zaiko.v1.PauseShopRequest\x1a\x1b.zaiko.v1.PauseShopResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\n\x12]\n\nResumeShop\x12\x1b.zaiko.v1.ResumeShopRequest\x1a\x1c.zaiko.v1.ResumeShopResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\n\x12\x64\n\x0cListListings\x12\x1d.zaiko.v1.ListListingsRequest\x1a\x1e.zaiko.v1.ListListingsResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x12l\n\x0fRefreshListings\x12 .zaiko.v1.RefreshListingsRequest\x1a!.zaiko.v1.RefreshListingsResponse\"\x14\x90\x02\x02\x8a\xb5\x18\r\n\tshops.run\x10\n\x12\x7f\n\x15ListShadowDifferences\x12&.zaiko.v1.ListShadowDifferencesRequest\x1a\'.zaiko.v1.ListShadowDifferencesResponse\"\x15\x90\x02\x01\x8a\xb5\x18\x0e\n\nshops.read\x10\x05\x42<\n\x0c\x64\x65v.zaiko.v1B\x10ShopServiceProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,6 +60,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETESHOPREQUEST'].fields_by_name['etag']._serialized_options = b'\212\265\030\0028d'
   _globals['_DELETESHOPREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DELETESHOPREQUEST'].fields_by_name['request_id']._serialized_options = b'\212\265\030\0020\001'
+  _globals['_DELETESHOPREQUEST'].fields_by_name['open_orders']._loaded_options = None
+  _globals['_DELETESHOPREQUEST'].fields_by_name['open_orders']._serialized_options = b'\212\265\030\002x\001'
   _globals['_DELETESHOPRESPONSE'].fields_by_name['revision']._loaded_options = None
   _globals['_DELETESHOPRESPONSE'].fields_by_name['revision']._serialized_options = b'0\001'
   _globals['_GETSHOPREQUEST'].fields_by_name['name']._loaded_options = None
@@ -148,50 +150,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATESHOPREQUEST']._serialized_end=561
   _globals['_UPDATESHOPRESPONSE']._serialized_start=563
   _globals['_UPDATESHOPRESPONSE']._serialized_end=635
-  _globals['_DELETESHOPREQUEST']._serialized_start=637
-  _globals['_DELETESHOPREQUEST']._serialized_end=734
-  _globals['_DELETESHOPRESPONSE']._serialized_start=736
-  _globals['_DELETESHOPRESPONSE']._serialized_end=778
-  _globals['_GETSHOPREQUEST']._serialized_start=780
-  _globals['_GETSHOPREQUEST']._serialized_end=824
-  _globals['_GETSHOPRESPONSE']._serialized_start=826
-  _globals['_GETSHOPRESPONSE']._serialized_end=895
-  _globals['_LISTSHOPSREQUEST']._serialized_start=897
-  _globals['_LISTSHOPSREQUEST']._serialized_end=1005
-  _globals['_LISTSHOPSRESPONSE']._serialized_start=1007
-  _globals['_LISTSHOPSRESPONSE']._serialized_end=1104
-  _globals['_CHECKSHOPREQUEST']._serialized_start=1106
-  _globals['_CHECKSHOPREQUEST']._serialized_end=1152
-  _globals['_CHECKSHOPRESPONSE']._serialized_start=1155
-  _globals['_CHECKSHOPRESPONSE']._serialized_end=1485
-  _globals['_CHECKSHOPRESPONSE_FINDING']._serialized_start=1254
-  _globals['_CHECKSHOPRESPONSE_FINDING']._serialized_end=1485
-  _globals['_CHECKSHOPRESPONSE_FINDING_LEVEL']._serialized_start=1405
-  _globals['_CHECKSHOPRESPONSE_FINDING_LEVEL']._serialized_end=1485
-  _globals['_PAUSESHOPREQUEST']._serialized_start=1487
-  _globals['_PAUSESHOPREQUEST']._serialized_end=1583
-  _globals['_PAUSESHOPRESPONSE']._serialized_start=1585
-  _globals['_PAUSESHOPRESPONSE']._serialized_end=1656
-  _globals['_RESUMESHOPREQUEST']._serialized_start=1658
-  _globals['_RESUMESHOPREQUEST']._serialized_end=1755
-  _globals['_RESUMESHOPRESPONSE']._serialized_start=1757
-  _globals['_RESUMESHOPRESPONSE']._serialized_end=1829
-  _globals['_LISTLISTINGSREQUEST']._serialized_start=1832
-  _globals['_LISTLISTINGSREQUEST']._serialized_end=2096
-  _globals['_LISTLISTINGSREQUEST_FILTER']._serialized_start=1997
-  _globals['_LISTLISTINGSREQUEST_FILTER']._serialized_end=2096
-  _globals['_LISTLISTINGSRESPONSE']._serialized_start=2098
-  _globals['_LISTLISTINGSRESPONSE']._serialized_end=2204
-  _globals['_REFRESHLISTINGSREQUEST']._serialized_start=2206
-  _globals['_REFRESHLISTINGSREQUEST']._serialized_end=2288
-  _globals['_REFRESHLISTINGSRESPONSE']._serialized_start=2290
-  _globals['_REFRESHLISTINGSRESPONSE']._serialized_end=2377
-  _globals['_LISTSHADOWDIFFERENCESREQUEST']._serialized_start=2380
-  _globals['_LISTSHADOWDIFFERENCESREQUEST']._serialized_end=2594
-  _globals['_LISTSHADOWDIFFERENCESREQUEST_FILTER']._serialized_start=2563
-  _globals['_LISTSHADOWDIFFERENCESREQUEST_FILTER']._serialized_end=2594
-  _globals['_LISTSHADOWDIFFERENCESRESPONSE']._serialized_start=2596
-  _globals['_LISTSHADOWDIFFERENCESRESPONSE']._serialized_end=2723
-  _globals['_SHOPSERVICE']._serialized_start=2726
-  _globals['_SHOPSERVICE']._serialized_end=3830
+  _globals['_DELETESHOPREQUEST']._serialized_start=638
+  _globals['_DELETESHOPREQUEST']._serialized_end=894
+  _globals['_DELETESHOPREQUEST_OPENORDERS']._serialized_start=806
+  _globals['_DELETESHOPREQUEST_OPENORDERS']._serialized_end=894
+  _globals['_DELETESHOPRESPONSE']._serialized_start=896
+  _globals['_DELETESHOPRESPONSE']._serialized_end=938
+  _globals['_GETSHOPREQUEST']._serialized_start=940
+  _globals['_GETSHOPREQUEST']._serialized_end=984
+  _globals['_GETSHOPRESPONSE']._serialized_start=986
+  _globals['_GETSHOPRESPONSE']._serialized_end=1055
+  _globals['_LISTSHOPSREQUEST']._serialized_start=1057
+  _globals['_LISTSHOPSREQUEST']._serialized_end=1165
+  _globals['_LISTSHOPSRESPONSE']._serialized_start=1167
+  _globals['_LISTSHOPSRESPONSE']._serialized_end=1264
+  _globals['_CHECKSHOPREQUEST']._serialized_start=1266
+  _globals['_CHECKSHOPREQUEST']._serialized_end=1312
+  _globals['_CHECKSHOPRESPONSE']._serialized_start=1315
+  _globals['_CHECKSHOPRESPONSE']._serialized_end=1645
+  _globals['_CHECKSHOPRESPONSE_FINDING']._serialized_start=1414
+  _globals['_CHECKSHOPRESPONSE_FINDING']._serialized_end=1645
+  _globals['_CHECKSHOPRESPONSE_FINDING_LEVEL']._serialized_start=1565
+  _globals['_CHECKSHOPRESPONSE_FINDING_LEVEL']._serialized_end=1645
+  _globals['_PAUSESHOPREQUEST']._serialized_start=1647
+  _globals['_PAUSESHOPREQUEST']._serialized_end=1743
+  _globals['_PAUSESHOPRESPONSE']._serialized_start=1745
+  _globals['_PAUSESHOPRESPONSE']._serialized_end=1816
+  _globals['_RESUMESHOPREQUEST']._serialized_start=1818
+  _globals['_RESUMESHOPREQUEST']._serialized_end=1915
+  _globals['_RESUMESHOPRESPONSE']._serialized_start=1917
+  _globals['_RESUMESHOPRESPONSE']._serialized_end=1989
+  _globals['_LISTLISTINGSREQUEST']._serialized_start=1992
+  _globals['_LISTLISTINGSREQUEST']._serialized_end=2256
+  _globals['_LISTLISTINGSREQUEST_FILTER']._serialized_start=2157
+  _globals['_LISTLISTINGSREQUEST_FILTER']._serialized_end=2256
+  _globals['_LISTLISTINGSRESPONSE']._serialized_start=2258
+  _globals['_LISTLISTINGSRESPONSE']._serialized_end=2364
+  _globals['_REFRESHLISTINGSREQUEST']._serialized_start=2366
+  _globals['_REFRESHLISTINGSREQUEST']._serialized_end=2448
+  _globals['_REFRESHLISTINGSRESPONSE']._serialized_start=2450
+  _globals['_REFRESHLISTINGSRESPONSE']._serialized_end=2537
+  _globals['_LISTSHADOWDIFFERENCESREQUEST']._serialized_start=2540
+  _globals['_LISTSHADOWDIFFERENCESREQUEST']._serialized_end=2754
+  _globals['_LISTSHADOWDIFFERENCESREQUEST_FILTER']._serialized_start=2723
+  _globals['_LISTSHADOWDIFFERENCESREQUEST_FILTER']._serialized_end=2754
+  _globals['_LISTSHADOWDIFFERENCESRESPONSE']._serialized_start=2756
+  _globals['_LISTSHADOWDIFFERENCESRESPONSE']._serialized_end=2883
+  _globals['_SHOPSERVICE']._serialized_start=2886
+  _globals['_SHOPSERVICE']._serialized_end=3990
 # @@protoc_insertion_point(module_scope)

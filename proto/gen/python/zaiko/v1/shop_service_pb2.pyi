@@ -109,7 +109,7 @@ class UpdateShopRequest(message.Message):
     def update_mask(self) -> field_mask_pb2.FieldMask:
         """Optional. The fields to change: `display_name`, `settings` (replaced as a whole), `secrets`
         (merged by name, see there), `sync_interval`, `drift_policy`, `shadow`, `suspect_policy`
-        (replaced as a whole). Unset = the fields that are present in `shop`. `*` = all of them.
+        (replaced as a whole), `shipped_frees`, `keep_unrestocked`, `auto_link`. Unset = the fields that are present in `shop`. `*` = all of them.
         """
 
     def __init__(
@@ -157,9 +157,33 @@ class DeleteShopRequest(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
+    class _OpenOrders:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OpenOrdersEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[DeleteShopRequest._OpenOrders.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        OPEN_ORDERS_UNSPECIFIED: DeleteShopRequest._OpenOrders.ValueType  # 0
+        """Nobody has decided: the call is refused if there are any."""
+        OPEN_ORDERS_KEEP: DeleteShopRequest._OpenOrders.ValueType  # 1
+        """They stay promised, until a warehouse ships them or a person releases them."""
+        OPEN_ORDERS_RELEASE: DeleteShopRequest._OpenOrders.ValueType  # 2
+        """Their units may be sold again, apart from those that a warehouse holds."""
+
+    class OpenOrders(_OpenOrders, metaclass=_OpenOrdersEnumTypeWrapper):
+        """What becomes of orders that hold stock."""
+
+    OPEN_ORDERS_UNSPECIFIED: DeleteShopRequest.OpenOrders.ValueType  # 0
+    """Nobody has decided: the call is refused if there are any."""
+    OPEN_ORDERS_KEEP: DeleteShopRequest.OpenOrders.ValueType  # 1
+    """They stay promised, until a warehouse ships them or a person releases them."""
+    OPEN_ORDERS_RELEASE: DeleteShopRequest.OpenOrders.ValueType  # 2
+    """Their units may be sold again, apart from those that a warehouse holds."""
+
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    OPEN_ORDERS_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Required. `merchants/{merchant}/shops/{shop}`."""
     etag: builtins.str
@@ -170,16 +194,19 @@ class DeleteShopRequest(message.Message):
     """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
     See proto/README.md.
     """
+    open_orders: DeleteShopRequest.OpenOrders.ValueType
+    """Optional. What becomes of orders that hold stock. Required if there are any."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
         request_id: builtins.str = ...,
+        open_orders: DeleteShopRequest.OpenOrders.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["etag", b"etag", "name", b"name", "open_orders", b"open_orders", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -116,8 +116,9 @@ class ShopServiceServicer(object):
 
     def DeleteShop(self, request, context):
         """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
-        platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
-        what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
+        platform. Refused with SHOP_HAS_LINKS while a listing is linked, and with SHOP_HAS_OPEN_ORDERS
+        while orders hold stock and `open_orders` is not set. The orders can still be read, allocated
+        for, shipped and released. Refused with ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

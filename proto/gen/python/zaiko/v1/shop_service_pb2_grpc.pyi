@@ -45,8 +45,9 @@ class ShopServiceStub:
     """
     DeleteShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]
     """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
-    platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
-    what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
+    platform. Refused with SHOP_HAS_LINKS while a listing is linked, and with SHOP_HAS_OPEN_ORDERS
+    while orders hold stock and `open_orders` is not set. The orders can still be read, allocated
+    for, shipped and released. Refused with ETAG_MISMATCH.
     """
     GetShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.GetShopRequest, shop_service_pb2.GetShopResponse]
     """Reads one shop, without its secrets."""
@@ -97,8 +98,9 @@ class ShopServiceAsyncStub(ShopServiceStub):
     """
     DeleteShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]  # type: ignore[assignment]
     """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
-    platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
-    what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
+    platform. Refused with SHOP_HAS_LINKS while a listing is linked, and with SHOP_HAS_OPEN_ORDERS
+    while orders hold stock and `open_orders` is not set. The orders can still be read, allocated
+    for, shipped and released. Refused with ETAG_MISMATCH.
     """
     GetShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.GetShopRequest, shop_service_pb2.GetShopResponse]  # type: ignore[assignment]
     """Reads one shop, without its secrets."""
@@ -164,8 +166,9 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[shop_service_pb2.DeleteShopResponse, abc.Awaitable[shop_service_pb2.DeleteShopResponse]]:
         """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
-        platform. Refused with SHOP_HAS_LINKS while a listing is linked: deleting the links decides
-        what becomes of open orders (`release_orders`). Refused with ETAG_MISMATCH.
+        platform. Refused with SHOP_HAS_LINKS while a listing is linked, and with SHOP_HAS_OPEN_ORDERS
+        while orders hold stock and `open_orders` is not set. The orders can still be read, allocated
+        for, shipped and released. Refused with ETAG_MISMATCH.
         """
 
     @abc_1.abstractmethod

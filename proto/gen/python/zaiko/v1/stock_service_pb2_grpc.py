@@ -226,7 +226,8 @@ class StockServiceServicer(object):
     def AllocateStock(self, request, context):
         """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
         with that many open units not yet held. Units beyond that count as ordered until they are
-        deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
+        deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units, and
+        with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several orders have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -234,7 +235,8 @@ class StockServiceServicer(object):
 
     def DeallocateStock(self, request, context):
         """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
-        the demand holds fewer there.
+        the demand holds fewer there, and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that
+        several orders have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,7 +245,8 @@ class StockServiceServicer(object):
     def ShipStock(self, request, context):
         """Records that held units left the warehouse. Physical, allocated and ordered fall together;
         `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
-        (allocate first).
+        (allocate first), and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several
+        orders have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

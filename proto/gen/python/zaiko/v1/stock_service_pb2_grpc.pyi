@@ -85,16 +85,19 @@ class StockServiceStub:
     AllocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]
     """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
     with that many open units not yet held. Units beyond that count as ordered until they are
-    deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
+    deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units, and
+    with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several orders have.
     """
     DeallocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.DeallocateStockRequest, stock_service_pb2.DeallocateStockResponse]
     """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
-    the demand holds fewer there.
+    the demand holds fewer there, and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that
+    several orders have.
     """
     ShipStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.ShipStockRequest, stock_service_pb2.ShipStockResponse]
     """Records that held units left the warehouse. Physical, allocated and ordered fall together;
     `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
-    (allocate first).
+    (allocate first), and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several
+    orders have.
     """
     StreamMovements: grpc.StreamStreamMultiCallable[stock_service_pb2.StreamMovementsRequest, stock_service_pb2.StreamMovementsResponse]
     """Records a stream of facts of one merchant, many in one transaction. Each fact gets one
@@ -183,16 +186,19 @@ class StockServiceAsyncStub(StockServiceStub):
     AllocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]  # type: ignore[assignment]
     """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
     with that many open units not yet held. Units beyond that count as ordered until they are
-    deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
+    deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units, and
+    with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several orders have.
     """
     DeallocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.DeallocateStockRequest, stock_service_pb2.DeallocateStockResponse]  # type: ignore[assignment]
     """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
-    the demand holds fewer there.
+    the demand holds fewer there, and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that
+    several orders have.
     """
     ShipStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.ShipStockRequest, stock_service_pb2.ShipStockResponse]  # type: ignore[assignment]
     """Records that held units left the warehouse. Physical, allocated and ordered fall together;
     `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
-    (allocate first).
+    (allocate first), and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several
+    orders have.
     """
     StreamMovements: aio.StreamStreamMultiCallable[stock_service_pb2.StreamMovementsRequest, stock_service_pb2.StreamMovementsResponse]  # type: ignore[assignment]
     """Records a stream of facts of one merchant, many in one transaction. Each fact gets one
@@ -338,7 +344,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[stock_service_pb2.AllocateStockResponse, abc.Awaitable[stock_service_pb2.AllocateStockResponse]]:
         """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
         with that many open units not yet held. Units beyond that count as ordered until they are
-        deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units.
+        deallocated. Refused with INSUFFICIENT_STOCK when the warehouse has fewer deliverable units, and
+        with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several orders have.
         """
 
     @abc_1.abstractmethod
@@ -348,7 +355,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.DeallocateStockResponse, abc.Awaitable[stock_service_pb2.DeallocateStockResponse]]:
         """Releases units that are held for a demand in one warehouse. Refused with DEMAND_EXCEEDED when
-        the demand holds fewer there.
+        the demand holds fewer there, and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that
+        several orders have.
         """
 
     @abc_1.abstractmethod
@@ -359,7 +367,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[stock_service_pb2.ShipStockResponse, abc.Awaitable[stock_service_pb2.ShipStockResponse]]:
         """Records that held units left the warehouse. Physical, allocated and ordered fall together;
         `free` does not change. Refused with DEMAND_EXCEEDED when the demand holds fewer units there
-        (allocate first).
+        (allocate first), and with ORDER_NUMBER_AMBIGUOUS when the demand is a number that several
+        orders have.
         """
 
     @abc_1.abstractmethod

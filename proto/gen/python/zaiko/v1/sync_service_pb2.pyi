@@ -314,6 +314,157 @@ class CancelSyncRunResponse(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class WaitSettledRequest(message.Message):
+    """Asks to wait until changes are in the shops."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    MERCHANT_FIELD_NUMBER: builtins.int
+    SHOP_FIELD_NUMBER: builtins.int
+    PRODUCT_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    INCLUDE_ORDERS_FIELD_NUMBER: builtins.int
+    TIMEOUT_FIELD_NUMBER: builtins.int
+    merchant: builtins.str
+    """In every shop of a merchant, `merchants/{merchant}`."""
+    shop: builtins.str
+    """In one shop, `merchants/{merchant}/shops/{shop}`."""
+    product: builtins.str
+    """In the links of a product, alone or in a bundle, in every shop:
+    `merchants/{merchant}/products/{product}`.
+    """
+    revision: builtins.int
+    """Optional. The revision of the newest change to wait for, from the response to it. 0 = the
+    newest one now.
+    """
+    include_orders: builtins.bool
+    """Optional. Also wait until the orders of the shops were read after that revision was made, as
+    SyncNow asks for. False = wait for numbers only.
+    """
+    @builtins.property
+    def timeout(self) -> duration_pb2.Duration:
+        """Optional. The longest time to wait, 0 to 25 s. Default 25 s; a longer time counts as 25 s."""
+
+    def __init__(
+        self,
+        *,
+        merchant: builtins.str = ...,
+        shop: builtins.str = ...,
+        product: builtins.str = ...,
+        revision: builtins.int = ...,
+        include_orders: builtins.bool = ...,
+        timeout: duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["merchant", b"merchant", "product", b"product", "shop", b"shop", "subject", b"subject", "timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["include_orders", b"include_orders", "merchant", b"merchant", "product", b"product", "revision", b"revision", "shop", b"shop", "subject", b"subject", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = typing.Literal["merchant", "shop", "product"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+@typing.final
+class WaitSettledResponse(message.Message):
+    """Which shops lack changes when the waiting ended."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class UnsettledShop(message.Message):
+        """A shop that lacks changes."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        class _Cause:
+            ValueType = typing.NewType("ValueType", builtins.int)
+            V: _TypeAlias = ValueType  # noqa: Y015
+
+        class _CauseEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[WaitSettledResponse.UnsettledShop._Cause.ValueType], builtins.type):
+            DESCRIPTOR: descriptor.EnumDescriptor
+            CAUSE_UNSPECIFIED: WaitSettledResponse.UnsettledShop._Cause.ValueType  # 0
+            """Unknown. This version never sends it. Treat as ON_ITS_WAY."""
+            CAUSE_ON_ITS_WAY: WaitSettledResponse.UnsettledShop._Cause.ValueType  # 1
+            """Numbers are being computed or sent. Wait again."""
+            CAUSE_ORDERS_UNREAD: WaitSettledResponse.UnsettledShop._Cause.ValueType  # 2
+            """Its numbers are right, and its orders have not been read since. Wait again."""
+            CAUSE_PROBLEM: WaitSettledResponse.UnsettledShop._Cause.ValueType  # 3
+            """See `problem`. Waiting does not help."""
+            CAUSE_SHADOW: WaitSettledResponse.UnsettledShop._Cause.ValueType  # 4
+            """The shop is in shadow mode: nothing is sent to it."""
+
+        class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
+            """Why it does."""
+
+        CAUSE_UNSPECIFIED: WaitSettledResponse.UnsettledShop.Cause.ValueType  # 0
+        """Unknown. This version never sends it. Treat as ON_ITS_WAY."""
+        CAUSE_ON_ITS_WAY: WaitSettledResponse.UnsettledShop.Cause.ValueType  # 1
+        """Numbers are being computed or sent. Wait again."""
+        CAUSE_ORDERS_UNREAD: WaitSettledResponse.UnsettledShop.Cause.ValueType  # 2
+        """Its numbers are right, and its orders have not been read since. Wait again."""
+        CAUSE_PROBLEM: WaitSettledResponse.UnsettledShop.Cause.ValueType  # 3
+        """See `problem`. Waiting does not help."""
+        CAUSE_SHADOW: WaitSettledResponse.UnsettledShop.Cause.ValueType  # 4
+        """The shop is in shadow mode: nothing is sent to it."""
+
+        SHOP_FIELD_NUMBER: builtins.int
+        CAUSE_FIELD_NUMBER: builtins.int
+        SYNCED_REVISION_FIELD_NUMBER: builtins.int
+        LINK_COUNT_FIELD_NUMBER: builtins.int
+        LINK_FIELD_NUMBER: builtins.int
+        PROBLEM_FIELD_NUMBER: builtins.int
+        shop: builtins.str
+        """`merchants/{merchant}/shops/{shop}`."""
+        cause: WaitSettledResponse.UnsettledShop.Cause.ValueType
+        """Why it lacks changes."""
+        synced_revision: builtins.int
+        """Up to which revision the links that were asked about have every change."""
+        link_count: builtins.int
+        """The number of links that lack changes."""
+        link: builtins.str
+        """One of them, `merchants/{merchant}/shops/{shop}/links/{listing}`: one that failed or is held,
+        if any did. Empty if none lacks changes.
+        """
+        @builtins.property
+        def problem(self) -> error_pb2.Problem:
+            """What is wrong with that link or with the shop; unset if nothing is."""
+
+        def __init__(
+            self,
+            *,
+            shop: builtins.str = ...,
+            cause: WaitSettledResponse.UnsettledShop.Cause.ValueType = ...,
+            synced_revision: builtins.int = ...,
+            link_count: builtins.int = ...,
+            link: builtins.str = ...,
+            problem: error_pb2.Problem | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = typing.Literal["problem", b"problem"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["cause", b"cause", "link", b"link", "link_count", b"link_count", "problem", b"problem", "shop", b"shop", "synced_revision", b"synced_revision"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    UNSETTLED_SHOPS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The merchant's revision that this response reflects."""
+    @builtins.property
+    def unsettled_shops(self) -> containers.RepeatedCompositeFieldContainer[WaitSettledResponse.UnsettledShop]:
+        """The shops that lack changes, ordered by name. Empty: everything is in the shops."""
+
+    def __init__(
+        self,
+        *,
+        unsettled_shops: abc.Iterable[WaitSettledResponse.UnsettledShop] | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["revision", b"revision", "unsettled_shops", b"unsettled_shops"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class GetSyncStatusRequest(message.Message):
     """Asks for the state of a merchant's sync."""
 
@@ -345,6 +496,8 @@ class GetSyncStatusResponse(message.Message):
     SUSPECT_ORDER_COUNT_FIELD_NUMBER: builtins.int
     UNLINKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    UNSHIPPED_ORDER_COUNT_FIELD_NUMBER: builtins.int
+    UNRESTOCKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
     """Products that are oversold."""
     suspect_order_count: builtins.int
@@ -353,6 +506,12 @@ class GetSyncStatusResponse(message.Message):
     """Orders with open units that are not linked and not counted yet."""
     revision: builtins.int
     """The merchant's revision that this response reflects."""
+    unshipped_order_count: builtins.int
+    """Orders that their shops say are shipped and whose ShipStock has been missing for 24 hours. 0
+    while no warehouse reports what it ships for shops.
+    """
+    unrestocked_order_count: builtins.int
+    """Orders with units that were refunded without restocking and that nobody has dealt with."""
     @builtins.property
     def link_counts(self) -> link_pb2.LinkCounts:
         """How many links of the merchant are in which state."""
@@ -370,10 +529,12 @@ class GetSyncStatusResponse(message.Message):
         suspect_order_count: builtins.int = ...,
         unlinked_order_count: builtins.int = ...,
         revision: builtins.int = ...,
+        unshipped_order_count: builtins.int = ...,
+        unrestocked_order_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

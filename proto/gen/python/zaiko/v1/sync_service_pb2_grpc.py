@@ -55,6 +55,11 @@ class SyncServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunResponse.FromString,
                 _registered_method=True)
+        self.WaitSettled = channel.unary_unary(
+                '/zaiko.v1.SyncService/WaitSettled',
+                request_serializer=zaiko_dot_v1_dot_sync__service__pb2.WaitSettledRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_sync__service__pb2.WaitSettledResponse.FromString,
+                _registered_method=True)
         self.GetSyncStatus = channel.unary_unary(
                 '/zaiko.v1.SyncService/GetSyncStatus',
                 request_serializer=zaiko_dot_v1_dot_sync__service__pb2.GetSyncStatusRequest.SerializeToString,
@@ -95,9 +100,10 @@ class SyncServiceServicer(object):
         """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
         computed and, if it differs, pushed, even one that waits after a failure. It never starts a
         second run of a shop: it joins the active run, and another follows if that one had started
-        before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
-        ended whose `start_revision` is at or above the revision of this response. Refused with
-        SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+        before. To wait for the result, call WaitSettled with the revision of this response and
+        `include_orders`: it takes the rest of the present round of the run, and one round more, also
+        while stock keeps changing. Do not wait for the end of a run: it goes on while changes come.
+        Refused with SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,6 +130,17 @@ class SyncServiceServicer(object):
         outcome first. The shop runs again at its interval, or earlier if something requests it after
         this call. A run in its last step may still end otherwise. A second call changes nothing.
         Refused with OPERATION_DONE when the run has ended in another way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WaitSettled(self, request, context):
+        """Returns when every change up to a revision is in the shops, or when waiting longer does not
+        help, or when `timeout` or the call's deadline is about to pass. Read `unsettled_shops`:
+        running out of time is not an error. Waiting does not help where a person must act, and where a
+        shop or a link was tried since and failed. Refused with REVISION_IN_FUTURE for a revision that
+        does not exist yet. Ends with SERVER_DRAINING when the server stops.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,6 +226,11 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.CancelSyncRun,
                     request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunResponse.SerializeToString,
+            ),
+            'WaitSettled': grpc.unary_unary_rpc_method_handler(
+                    servicer.WaitSettled,
+                    request_deserializer=zaiko_dot_v1_dot_sync__service__pb2.WaitSettledRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_sync__service__pb2.WaitSettledResponse.SerializeToString,
             ),
             'GetSyncStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSyncStatus,
@@ -350,6 +372,33 @@ class SyncService(object):
             '/zaiko.v1.SyncService/CancelSyncRun',
             zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunRequest.SerializeToString,
             zaiko_dot_v1_dot_sync__service__pb2.CancelSyncRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WaitSettled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.SyncService/WaitSettled',
+            zaiko_dot_v1_dot_sync__service__pb2.WaitSettledRequest.SerializeToString,
+            zaiko_dot_v1_dot_sync__service__pb2.WaitSettledResponse.FromString,
             options,
             channel_credentials,
             insecure,

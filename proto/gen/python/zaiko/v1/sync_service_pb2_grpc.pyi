@@ -37,9 +37,10 @@ class SyncServiceStub:
     """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
     computed and, if it differs, pushed, even one that waits after a failure. It never starts a
     second run of a shop: it joins the active run, and another follows if that one had started
-    before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
-    ended whose `start_revision` is at or above the revision of this response. Refused with
-    SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+    before. To wait for the result, call WaitSettled with the revision of this response and
+    `include_orders`: it takes the rest of the present round of the run, and one round more, also
+    while stock keeps changing. Do not wait for the end of a run: it goes on while changes come.
+    Refused with SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
     """
     GetSyncRun: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncRunRequest, sync_service_pb2.GetSyncRunResponse]
     """Reads one run. Runs are kept for 30 days."""
@@ -53,6 +54,13 @@ class SyncServiceStub:
     outcome first. The shop runs again at its interval, or earlier if something requests it after
     this call. A run in its last step may still end otherwise. A second call changes nothing.
     Refused with OPERATION_DONE when the run has ended in another way.
+    """
+    WaitSettled: grpc.UnaryUnaryMultiCallable[sync_service_pb2.WaitSettledRequest, sync_service_pb2.WaitSettledResponse]
+    """Returns when every change up to a revision is in the shops, or when waiting longer does not
+    help, or when `timeout` or the call's deadline is about to pass. Read `unsettled_shops`:
+    running out of time is not an error. Waiting does not help where a person must act, and where a
+    shop or a link was tried since and failed. Refused with REVISION_IN_FUTURE for a revision that
+    does not exist yet. Ends with SERVER_DRAINING when the server stops.
     """
     GetSyncStatus: grpc.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncStatusRequest, sync_service_pb2.GetSyncStatusResponse]
     """Reads the state of the sync of a whole merchant, at one revision."""
@@ -97,9 +105,10 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
     computed and, if it differs, pushed, even one that waits after a failure. It never starts a
     second run of a shop: it joins the active run, and another follows if that one had started
-    before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
-    ended whose `start_revision` is at or above the revision of this response. Refused with
-    SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+    before. To wait for the result, call WaitSettled with the revision of this response and
+    `include_orders`: it takes the rest of the present round of the run, and one round more, also
+    while stock keeps changing. Do not wait for the end of a run: it goes on while changes come.
+    Refused with SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
     """
     GetSyncRun: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncRunRequest, sync_service_pb2.GetSyncRunResponse]  # type: ignore[assignment]
     """Reads one run. Runs are kept for 30 days."""
@@ -113,6 +122,13 @@ class SyncServiceAsyncStub(SyncServiceStub):
     outcome first. The shop runs again at its interval, or earlier if something requests it after
     this call. A run in its last step may still end otherwise. A second call changes nothing.
     Refused with OPERATION_DONE when the run has ended in another way.
+    """
+    WaitSettled: aio.UnaryUnaryMultiCallable[sync_service_pb2.WaitSettledRequest, sync_service_pb2.WaitSettledResponse]  # type: ignore[assignment]
+    """Returns when every change up to a revision is in the shops, or when waiting longer does not
+    help, or when `timeout` or the call's deadline is about to pass. Read `unsettled_shops`:
+    running out of time is not an error. Waiting does not help where a person must act, and where a
+    shop or a link was tried since and failed. Refused with REVISION_IN_FUTURE for a revision that
+    does not exist yet. Ends with SERVER_DRAINING when the server stops.
     """
     GetSyncStatus: aio.UnaryUnaryMultiCallable[sync_service_pb2.GetSyncStatusRequest, sync_service_pb2.GetSyncStatusResponse]  # type: ignore[assignment]
     """Reads the state of the sync of a whole merchant, at one revision."""
@@ -160,9 +176,10 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
         computed and, if it differs, pushed, even one that waits after a failure. It never starts a
         second run of a shop: it joins the active run, and another follows if that one had started
-        before. To wait for the result, follow WatchSync (or ListSyncRuns) until a run of the shop has
-        ended whose `start_revision` is at or above the revision of this response. Refused with
-        SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
+        before. To wait for the result, call WaitSettled with the revision of this response and
+        `include_orders`: it takes the rest of the present round of the run, and one round more, also
+        while stock keeps changing. Do not wait for the end of a run: it goes on while changes come.
+        Refused with SHOP_PAUSED and CONNECTOR_NOT_LOADED; for a product, such shops are left out.
         """
 
     @abc_1.abstractmethod
@@ -194,6 +211,19 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         outcome first. The shop runs again at its interval, or earlier if something requests it after
         this call. A run in its last step may still end otherwise. A second call changes nothing.
         Refused with OPERATION_DONE when the run has ended in another way.
+        """
+
+    @abc_1.abstractmethod
+    def WaitSettled(
+        self,
+        request: sync_service_pb2.WaitSettledRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[sync_service_pb2.WaitSettledResponse, abc.Awaitable[sync_service_pb2.WaitSettledResponse]]:
+        """Returns when every change up to a revision is in the shops, or when waiting longer does not
+        help, or when `timeout` or the call's deadline is about to pass. Read `unsettled_shops`:
+        running out of time is not an error. Waiting does not help where a person must act, and where a
+        shop or a link was tried since and failed. Refused with REVISION_IN_FUTURE for a revision that
+        does not exist yet. Ends with SERVER_DRAINING when the server stops.
         """
 
     @abc_1.abstractmethod
