@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from e2e.local_server import Zaiko, run
 from support.waiting import until
 from zaiko_core.bootstrap import Engine
@@ -40,6 +41,8 @@ def zaiko(
     sqlite_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Zaiko]:
     config = Config(listen="127.0.0.1:0", database=sqlite_url, secret_keys=(SecretBox.new_key(),))
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     server = Server(Engine(config.engine()), config)
     address = run(server.start())
     monkeypatch.setenv("ZAIKO_MERCHANT", "acme")
@@ -47,6 +50,7 @@ def zaiko(
     zaiko("merchants", "create", "acme", "--name", "Acme")
     yield zaiko
     run(server.stop(grace=1))
+    structlog.configure(**before)
 
 
 def create(zaiko: Zaiko, shop: str, of: SimulatorServer) -> None:
