@@ -181,6 +181,8 @@ def get_link(context: typer.Context, shop: Shop, listing: Listing) -> None:
             ("state", word(status, "state")),
             ("target", optional(status, "target")),
             ("withheld", withheld(status)),
+            ("open by the platform", optional(status, "committed")),
+            ("open by zaiko", optional(status, "counted")),
             ("shop acknowledged", optional(status, "confirmed")),
             ("last success", status.last_success_time),
             ("last attempt", status.last_attempt_time),

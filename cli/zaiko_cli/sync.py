@@ -253,6 +253,11 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
+        if reply.committed_differ_count:
+            show.note(
+                f"For {reply.committed_differ_count} links the platform counts other open units "
+                "than zaiko: see `zaiko audit`."
+            )
         if reply.unshipped_order_count:
             show.note(
                 f"{reply.unshipped_order_count} orders are shipped in their shops and not by the "
@@ -285,7 +290,7 @@ def audit(
     found = list(client.pages(client.syncs.ListDrifts, request, "drifts", limit=limit))
     show.items(
         "Differences",
-        ["shop", "listing", "cause", "expected#", "shown#", "held", "when"],
+        ["shop", "listing", "cause", "expected#", "shown#", "held", "when", "owner", "what to do"],
         found,
         lambda drift: (
             part(drift.link, "shops"),
@@ -295,6 +300,8 @@ def audit(
             drift.shown,
             "yes" if drift.held else "",
             drift.time,
+            word(drift, "owner"),
+            drift.action_en,
         ),
         empty="No difference was found.",
     )

@@ -86,6 +86,12 @@ VERIFIED = Definition(
     ),
     ("connector",),
 )
+WITHOUT_EFFECT = Definition(
+    "zaiko_links_without_effect",
+    Kind.GAUGE,
+    "Links that are held because three writes in a row left the shop's number where it was.",
+    ("connector",),
+)
 DRIFTS = Definition(
     "zaiko_drifts_last_day",
     Kind.GAUGE,
@@ -115,7 +121,7 @@ WEBHOOKS = Definition(
 )
 
 DEFINITIONS = (
-    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, DRIFTS, OVERSOLD,  # noqa: E501
+    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, WITHOUT_EFFECT, DRIFTS, OVERSOLD,  # noqa: E501
     RPCS, RPC_SECONDS, WATCHES, WEBHOOKS,
 )  # fmt: skip
 

@@ -198,11 +198,18 @@ class InventoryLevel:
 
     `quantity` is None when the shop keeps no number for it yet; the first write creates it. `error`
     is set when this listing cannot be synced, and says why.
+
+    `withheld` are units that the shop keeps off sale without an order, and that are not in
+    `quantity`: reserved, damaged, safety stock. The host does not offer them again. `committed` are
+    the units of open orders by the platform's own account; the host compares them with the orders
+    that it read. Both come from the same reply as `quantity`; None where the platform does not say.
     """
 
     external_id: str
     quantity: int | None
     error: Skip | None = None
+    withheld: int | None = None
+    committed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +249,17 @@ class WriteOutcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """The outcome of one write. A call returns exactly one per write, in any order."""
+    """The outcome of one write. A call returns exactly one per write, in any order. `withheld` is
+    as in InventoryLevel, where it was read with `quantity`; None: as it was read last."""
 
     external_id: str
     outcome: WriteOutcome
     quantity: int | None = None
     error: Skip | None = None
+    withheld: int | None = None
+    message: str = ""
+    """The platform's own words about this write, where it said any; at most 500 characters are
+    kept. A person reads them when writes have no effect."""
 
 
 class FindingLevel(enum.StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from grpc import StatusCode
-from zaiko.v1 import error_pb2, options_pb2, oversell_pb2
+from zaiko.v1 import drift_pb2, error_pb2, options_pb2, oversell_pb2
 
 
 class Advice(NamedTuple):
@@ -62,6 +62,12 @@ CAUSES: Final[Mapping[str, Reason]] = {
     ).items()
 }
 """By the cause of an oversell."""
+
+DRIFTS: Final[Mapping[str, Reason]] = {
+    name: _reason(entry)
+    for name, entry in _declared(drift_pb2.Drift.Cause.DESCRIPTOR.values_by_name, "CAUSE_").items()
+}
+"""By the cause of a drift."""
 
 _UNKNOWN: Final = "CONNECTOR_ERROR"
 

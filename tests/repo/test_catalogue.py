@@ -17,13 +17,14 @@ import zaiko_server.app  # noqa: F401 - likewise
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from zaiko.v1 import error_pb2, options_pb2
+from zaiko_core.domain.drift import DriftCause
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.domain.oversell import OversellCause
 from zaiko_core.sync.translation import problem_of
 from zaiko_sdk.errors import ConnectorError
 from zaiko_server.convert.problems import problem
 from zaiko_server.options import methods, policy_of
-from zaiko_server.reasons import CALLS, CAUSES, REASONS, Reason
+from zaiko_server.reasons import CALLS, CAUSES, DRIFTS, REASONS, Reason
 
 DERIVED: dict[str, Any] = runpy.run_path(
     str(Path(__file__).parents[2] / "proto" / "derived.py"), run_name="derived"
@@ -82,6 +83,7 @@ EVERY_REASON = [
     *((f"{name} of a problem", reason) for name, reason in REASONS.items()),
     *((f"{name} of a call", reason) for name, reason in CALLS.items()),
     *((f"{name} of an oversell", reason) for name, reason in CAUSES.items()),
+    *((f"{name} of a drift", reason) for name, reason in DRIFTS.items()),
 ]
 
 
@@ -97,6 +99,7 @@ def test_every_reason_has_an_owner_and_says_what_to_do_in_every_language(reason:
 
 def test_every_cause_of_an_oversell_is_in_the_catalogue() -> None:
     assert set(CAUSES) == {cause.value for cause in OversellCause}
+    assert set(DRIFTS) == {cause.value for cause in DriftCause}
 
 
 @pytest.mark.parametrize("method", list(methods()), ids=lambda method: method.full_name)

@@ -46,6 +46,8 @@ RENAMED = {
 """What columns of the older release are called today."""
 ADDED = frozenset({"synced_revision", "shipped_frees", "keep_unrestocked", "auto_link"})
 """Fields of answers that later releases have added: an older release could not answer them."""
+ADDED_WITHIN = {"drifts": frozenset({"owner"})}
+"""Such fields whose names are of other fields too, by what they are in."""
 PENDING = {
     ("main", "rice"): ["read", "write 29"],
     ("adj", "coffee"): ["read"],
@@ -108,10 +110,11 @@ def rows(url: str) -> dict[str, list[dict[str, Any]]]:
 def said(answer: Any) -> Any:
     """What an answer says, without its wording."""
 
-    def bare(value: Any) -> Any:
+    def bare(value: Any, within: str = "") -> Any:
         if isinstance(value, dict):
-            return {k: bare(v) for k, v in value.items() if k not in WORDING | ADDED}
-        return [bare(item) for item in value] if isinstance(value, list) else value
+            left_out = WORDING | ADDED | ADDED_WITHIN.get(within, frozenset())
+            return {k: bare(v, k) for k, v in value.items() if k not in left_out}
+        return [bare(item, within) for item in value] if isinstance(value, list) else value
 
     return bare(MessageToDict(answer, preserving_proto_field_name=True))
 

@@ -167,7 +167,9 @@ class Simulation:
         """Let buyers or staff do something in a shop."""
         self.clock.advance(1.1)
         shop, choice = self.shops[name], self.random.random()
-        if choice < 0.7 or not shop.orders:
+        if choice < 0.05:
+            self.reserve(name)
+        elif choice < 0.7 or not shop.orders:
             if shop.stock["tea"] > 0:
                 units = self.random.randint(1, min(3, shop.stock["tea"]))
                 shop.place(
@@ -185,6 +187,17 @@ class Simulation:
                 shop.edit(
                     order, "tea", self.random.randint(0, 2), restock=self.random.random() < 0.5
                 )
+
+    def reserve(self, name: str) -> None:
+        """Let a shop keep units off sale, sell such units, or put them back on sale."""
+        shop = self.shops[name]
+        kept, what = shop.reserved.get("tea", 0), self.random.random()
+        if not kept:
+            shop.reserve("tea", self.random.randint(0, max(0, min(3, shop.stock["tea"]))))
+        elif what < 0.5:
+            shop.reserve("tea", -kept)
+        else:
+            shop.sell_reserved("tea", kept, visible_after=self.random.choice([0, VISIBILITY / 2]))
 
     def unseen(self, name: str) -> int:
         """Return the units that the shop's orders want beyond what the engine has ingested.
@@ -249,7 +262,8 @@ class Simulation:
             if revision < self.synced.get(name, 0):
                 self.violations.append(f"{name} was synced to {self.synced[name]}, now {revision}")
             for link in links[name]:
-                if link.sync_enabled and link.state is not LinkState.SYNCED and link.due_at is None:
+                resting = link.state in (LinkState.SYNCED, LinkState.HELD)
+                if link.sync_enabled and not resting and link.due_at is None:
                     self.violations.append(f"{name} is {link.state} and never due")
         self.synced |= revisions
 
@@ -296,9 +310,9 @@ class Simulation:
             found.append("the journal does not add up to the balances")
         for name, shop in self.shops.items():
             link = self.world.link_of(name, "tea")
-            if (shop.stock["tea"], link.state) != (balance.sent, LinkState.SYNCED):
-                shown = shop.stock["tea"]
-                found.append(f"{name} shows {shown} of {balance.sent} and is {link.state}")
+            shown, wanted = shop.stock["tea"], balance.sent - shop.reserved.get("tea", 0)
+            if (shown, link.state) != (max(0, wanted), LinkState.SYNCED):
+                found.append(f"{name} shows {shown} of {wanted} and is {link.state}")
         return found
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from zaiko_core.domain.decision import (
     Decision,
     Done,
     Fail,
+    Hold,
     LinkFacts,
     Observation,
     Policy,
@@ -480,3 +481,18 @@ def test_deciding_again_with_the_stored_belief_gives_the_same_number(
     link = replace(link, belief=first.assessment.belief)
     again = decide(link, None, stock(tea=units), share, policy, NOW)
     assert replace(again, assessment=first.assessment) == first
+
+
+def test_a_number_that_stays_where_it_is_holds_the_link_until_it_is_tried_again() -> None:
+    stuck = replace(TEA, belief=replace(TEN, ineffective=3), try_at=NOW + 60, words="noted")
+    held = step(stuck, balances=stock(tea=4))
+    assert isinstance(held, Hold)
+    assert held.due_at == held.problem.retry_at == NOW + 60
+    assert (held.problem.reason, held.problem.platform_message) == ("WRITE_WITHOUT_EFFECT", "noted")
+    assert dict(held.problem.metadata) == {"shown": "10", "wanted": "4", "writes": "3"}
+
+    assert isinstance(step(stuck, balances=stock(tea=4), now=NOW + 60), Push)
+    assert isinstance(step(stuck), Done)
+    assert isinstance(step(stuck, 9, balances=stock(tea=4)), Push)
+    twice = replace(stuck, belief=replace(TEN, ineffective=2))
+    assert isinstance(step(twice, balances=stock(tea=4)), Push)

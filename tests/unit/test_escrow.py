@@ -145,6 +145,7 @@ def test_exposed_counts_whatever_the_shop_may_show_or_have_sold_unseen() -> None
     assert exposed(replace(calm, pending=PendingWrite("k", 2, 0))) == 5
     assert exposed(replace(calm, pending=PendingWrite("k", 2, 0, absolute=7))) == 7
     assert exposed(replace(calm, unexplained=2, uncertain=1, released=3)) == 11
+    assert exposed(replace(calm, reserved=4)) == 9
     assert exposed(InventoryBelief()) is None
     assert exposed(InventoryBelief(must_read=False)) == 0
 

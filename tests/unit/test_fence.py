@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from zaiko_core.domain.fence import (
     record_pending,
     refused,
     sold,
+    withheld_by_shop,
 )
 
 VISIBILITY = 60
@@ -215,3 +218,89 @@ def test_whatever_is_read_a_raise_never_offers_what_any_explanation_says_is_gone
         assert quantity <= max(0, target - gone - unexplained - uncertain)
     assert belief.unexplained >= 0
     assert belief.uncertain >= 0
+
+
+# Units that the shop keeps off sale itself
+
+
+def test_units_that_the_shop_reserves_are_explained_and_so_is_their_return() -> None:
+    held = withheld_by_shop(KNOWN, 4)
+    belief, drift = observe(held, 6, at=100, now=100)
+    assert (drift, belief.expected, belief.unexplained, belief.reserved) == (
+        ReadingVerdict.NONE,
+        6,
+        0,
+        4,
+    )
+    belief, drift = observe(withheld_by_shop(belief, 0), 10, at=200, now=200)
+    assert (drift, belief.expected, belief.reserved) == (ReadingVerdict.NONE, 10, 0)
+
+
+def test_units_that_the_shop_reserves_lower_a_write_that_is_not_settled() -> None:
+    belief, drift = observe(withheld_by_shop(flying(), 2), 6, at=100, now=100)
+    assert (drift, belief.expected, belief.unexplained) == (
+        ReadingVerdict.NONE,
+        6,
+        0,
+    )
+
+
+def test_an_order_where_units_are_reserved_may_be_of_them() -> None:
+    belief = sold(replace(KNOWN, reserved=4), own(4))
+    assert belief.must_read
+    belief, drift = observe(withheld_by_shop(belief, 0), 10, at=100, now=100)
+    assert (drift, belief.expected, belief.unexplained) == (ReadingVerdict.NONE, 10, 0)
+
+
+def test_a_reading_that_does_not_say_what_is_reserved_changes_nothing() -> None:
+    assert withheld_by_shop(replace(KNOWN, reserved=4), None) == replace(KNOWN, reserved=4)
+
+
+# Progress is measured
+
+
+@pytest.mark.parametrize("mode", [WriteMode.ADJUST, WriteMode.SET])
+def test_acknowledged_writes_that_leave_the_number_where_it_was_are_counted(
+    mode: WriteMode,
+) -> None:
+    belief = KNOWN
+    for times in (1, 2, 3):
+        belief = applied(record_pending(belief, 8, mode, key="k", now=1), mode)
+        belief, _ = observe(belief, 10, at=100, now=100)
+        assert belief.ineffective == times
+    belief, _ = observe(belief, 10, at=200, now=200)
+    assert belief.ineffective == 3
+
+
+def test_a_write_refused_as_stale_with_the_very_number_that_was_expected_is_counted() -> None:
+    belief, _ = observe(refused(flying(), stale=True), 10, at=100, now=100)
+    assert belief.ineffective == 1
+    belief, _ = observe(refused(flying(), stale=True), 9, at=100, now=100)
+    assert belief.ineffective == 0
+    belief, _ = observe(refused(flying()), 10, at=100, now=100)
+    assert belief.ineffective == 0
+
+
+def test_a_registration_that_leaves_no_number_is_counted() -> None:
+    none = InventoryBelief(must_read=False)
+    written = applied(record_pending(none, 8, WriteMode.ADJUST, key="k", now=1), WriteMode.ADJUST)
+    belief, _ = observe(written, None, at=100, now=100)
+    assert belief.ineffective == 1
+
+
+@pytest.mark.parametrize("shown", [8, 9, 11])
+def test_any_other_number_begins_the_count_again(shown: int) -> None:
+    stuck = InventoryBelief(expected=10, must_read=False, ineffective=3)
+    assert observe(stuck, shown, at=100, now=100)[0].ineffective == 0
+    written = applied(record_pending(stuck, 8, WriteMode.ADJUST, key="k", now=1), WriteMode.ADJUST)
+    assert observe(written, shown, at=100, now=100)[0].ineffective == 0
+
+
+def test_a_write_of_an_unknown_outcome_is_not_counted() -> None:
+    assert observe(flying(), 10, at=100, now=100)[0].ineffective == 0
+
+
+def test_an_order_meanwhile_does_not_hide_that_the_write_had_no_effect() -> None:
+    written = applied(flying(WriteMode.ADJUST), WriteMode.ADJUST)
+    belief, _ = observe(sold(written, own(2)), 8, at=100, now=100)
+    assert belief.ineffective == 1

@@ -37,6 +37,15 @@ FENCE: dict[str, tuple[str, str]] = {
         "uncertain_added = 0",
     ),
     "released units make the number to be read": ("or own.released > 0 or contained > 0", ""),
+    "units that the shop reserves are not missing": (
+        "expected=None if belief.expected is None else belief.expected - more",
+        "expected=belief.expected",
+    ),
+    "nor from a pending write": (
+        "replace(pending, quantity=pending.quantity - more)",
+        "pending",
+    ),
+    "an order may be of reserved units": ("or belief.reserved > 0", ""),
     "units given back are an explanation": (
         "returned = (0, belief.unshipped, belief.released)",
         "returned = (0, belief.unshipped)",
@@ -70,6 +79,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "adopted_at=at if drift is ReadingVerdict.EXTRA else",
         "adopted_at=",
     ),
+    "progress is measured": ("return belief.ineffective + 1", "return belief.ineffective"),
     "nothing is sent while a write is unsettled": (
         "belief.pending is not None or belief.must_read",
         "belief.must_read",
@@ -130,6 +140,7 @@ ESCROW: dict[str, tuple[str, str]] = {
         "+ belief.released + belief.unexplained + belief.uncertain",
         "+ belief.unexplained + belief.uncertain",
     ),
+    "reserved units may be sold": ("+ belief.uncertain + belief.reserved", "+ belief.uncertain"),
     "units sold unseen are exposed": (
         "+ belief.released + belief.unexplained + belief.uncertain",
         "+ belief.released + belief.uncertain",
@@ -156,6 +167,10 @@ DRIFT: dict[str, tuple[str, str]] = {
     ),
 }
 DECISION: dict[str, tuple[str, str]] = {
+    "what has no effect is not sent without limit": (
+        "if belief.ineffective >= WITHOUT_EFFECT and now < link.try_at:",
+        "if False:",
+    ),
     "a link that cannot be read fails": (
         "if seen is not None and seen.problem is not None:",
         "if False:",
@@ -195,6 +210,10 @@ DECISION: dict[str, tuple[str, str]] = {
     "a plugin cannot show less than nothing": (
         "within = min(max(0, quantity), breakdown.target)",
         "within = min(quantity, breakdown.target)",
+    ),
+    "units that the shop reserves are not offered": (
+        "max(0, breakdown.quantity - belief.reserved)",
+        "breakdown.quantity",
     ),
     "the second plugin follows the first": (
         "breakdown = breakdown.then(f",
@@ -295,6 +314,15 @@ ACCOUNTS: dict[str, tuple[str, str]] = {
         "False",
     ),
 }
+OPEN_COUNTS: dict[str, tuple[str, str]] = {
+    "an order in flight is no difference": ("now - before.since > visibility", "True"),
+    "two counts that stay different are found": ("now - before.since > visibility", "False"),
+    "a count that changes begins again": (
+        "(before.committed, before.counted) != (committed, counted)",
+        "False",
+    ),
+    "what was found stays found": ("before.is_found or now", "now"),
+}
 QUOTA: dict[str, tuple[str, str]] = {
     "a part counts in its own units": ("limits.append(now // part.count)", "limits.append(now)"),
     "the scarcest part limits": (
@@ -337,6 +365,13 @@ FACTS = [
         "UNITS = BigInteger()",
         "UNITS = Integer()",
     ),
+    (
+        "zaiko_core.app.posting",
+        "unit/test_facts.py",
+        "an oversell is of a state that is committed",
+        "uow.stocks.post(fresh)}",
+        "uow.stocks.post(fresh)}\n    root_cause.examine(uow, list(moved.values()))",
+    ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
 
@@ -377,6 +412,10 @@ MUTANTS = [
     *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
         for name, change in QUOTA.items()
+    ),
+    *(
+        ("zaiko_core.domain.open_counts", "unit/test_open_counts.py", name, *change)
+        for name, change in OPEN_COUNTS.items()
     ),
     *(
         ("zaiko_core.domain.sending", "unit/test_sending.py", name, *change)

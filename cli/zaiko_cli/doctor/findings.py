@@ -20,8 +20,8 @@ class Severity(IntEnum):
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
     """`check` names what was checked and `subject` its owner (a shop, a file). `message` says what
-    was found. `owner` says who must act (MERCHANT, PLATFORM, SYSTEM) and `do` what to do. No field
-    holds a credential."""
+    was found. `owner` says who must act (MERCHANT, PLATFORM, SYSTEM, CONNECTOR) and `do` what to
+    do. No field holds a credential."""
 
     level: Severity
     check: str

@@ -130,6 +130,18 @@ def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         )
 
 
+def committed(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Report listings whose platform counts other open units than we do."""
+    if status.committed_differ_count:
+        yield warning(
+            "orders",
+            f"for {status.committed_differ_count} links the platform counts other open units",
+            "See `zaiko audit`; an order was not read, or was read wrongly.",
+            merchant,
+            "CONNECTOR",
+        )
+
+
 def settling(merchant: str, status: Status) -> Iterator[DoctorFinding]:
     """Report orders whose shipment or refund the warehouse and the shop see differently."""
     if status.unshipped_order_count:
@@ -159,7 +171,16 @@ def settling(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         )
 
 
-CHECKS: Sequence[Check] = (shops, lags, credentials, links, oversold, orders, settling)
+CHECKS: Sequence[Check] = (
+    shops,
+    lags,
+    credentials,
+    links,
+    oversold,
+    orders,
+    committed,
+    settling,
+)
 
 
 def _shop(merchant: str, shop: Any) -> str:

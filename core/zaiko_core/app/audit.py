@@ -10,7 +10,7 @@ from functools import cached_property
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkRecord, ShopRecord
 from zaiko_core.domain import drift
-from zaiko_core.domain.decision import Perception
+from zaiko_core.domain.decision import Observation, Perception
 from zaiko_core.domain.drift import Circumstances
 
 PERIOD = 24 * 3_600_000_000
@@ -41,6 +41,15 @@ def begin(uow: UnitOfWork, shop: str, token: int, *, least: int) -> int:
     return uow.links.audit(shop, period=PERIOD, interval=record.interval, least=least)
 
 
+def open_units(
+    uow: UnitOfWork, shop: str, readings: Mapping[str, Observation]
+) -> Mapping[str, int]:
+    """Return the units of the shop's open orders, by listing, as far as its platform says what it
+    counts itself."""
+    listings = [listing for listing, seen in readings.items() if seen.committed is not None]
+    return uow.orders.open_units(shop, listings) if listings else {}
+
+
 def summary(uow: UnitOfWork, shop: str, *, since: int) -> Summary:
     """Return the summary of one shop, or of all shops of the merchant when `shop` is empty."""
     enabled, verified, oldest = uow.links.verified(shop, since=since)
@@ -57,6 +66,11 @@ class CircumstanceReader:
     @cached_property
     def _shop(self) -> ShopRecord:
         return self._uow.shops.get([self._name])[self._name]
+
+    @property
+    def interval(self) -> int:
+        """The shop's interval in µs."""
+        return self._shop.interval
 
     def read(self, link: LinkRecord, perceived: Perception) -> Circumstances:
         """Return the circumstances of a link's difference."""

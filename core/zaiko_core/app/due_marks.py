@@ -37,8 +37,15 @@ def mark_links_due(uow: UnitOfWork, shop: str, listings: Collection[str]) -> int
     return len(links)
 
 
+def mark_links_unread(uow: UnitOfWork, shop: str, listings: Collection[str]) -> None:
+    """Mark these links due now, to be read before anything is sent: what the shop shows is not
+    known any longer."""
+    _announce(uow, uow.links.mark_listings_due(shop, listings, unread=True))
+
+
 def mark_shop_due(uow: UnitOfWork, shop: str) -> None:
-    """Mark every enabled link of the shop due now, also when it is backing off."""
+    """Mark every enabled link of the shop due now, to be read before anything is sent, also when it
+    is backing off."""
     _announce(uow, uow.links.mark_shop_due(shop))
 
 

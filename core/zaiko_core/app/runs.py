@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from zaiko_core.app.due_marks import link_names, mark_links_due, mark_shop_due
+from zaiko_core.app.due_marks import link_names, mark_links_unread, mark_shop_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, FoundShop, RunRecord, RunResult, RunState, Trigger
 from zaiko_core.domain.errors import NotFound, OperationDone
@@ -17,13 +17,14 @@ def sync_now(
     uow: UnitOfWork, *, shops: Collection[str] = (), link: tuple[str, str] | None = None
 ) -> list[str]:
     """Handle every enabled link of these shops (or this link) as soon as possible, also those that
-    back off, and fetch orders. Return the shops that were triggered; a paused shop is not. A run in
-    progress is joined. (For a product: `shops.sync_product`.)"""
+    back off: read what the shop shows, fetch orders, and put right what differs. Return the shops
+    that were triggered; a paused shop is not. A run in progress is joined. (For a product:
+    `shops.sync_product`.)"""
     triggered = set(shops)
     for shop in shops:
         mark_shop_due(uow, shop)
     if link is not None:
-        mark_links_due(uow, link[0], [link[1]])
+        mark_links_unread(uow, link[0], [link[1]])
         triggered.add(link[0])
     uow.trigger(triggered, by=Trigger.REQUEST)
     uow.changed(ChangeKind.SHOP, triggered)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from zaiko_core.app import orders
 from zaiko_core.app.catalogue import hold_links
-from zaiko_core.app.due_marks import link_names, mark_links_due
+from zaiko_core.app.due_marks import link_names, mark_links_due, mark_links_unread
 from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord, Trigger
@@ -130,7 +130,7 @@ def sync_product(uow: UnitOfWork, product: str, *, can_sync: CanSync) -> list[st
         if not owner.paused and not _not_loaded(owner, can_sync)
     )
     for shop in runnable:
-        mark_links_due(uow, shop, listings[shop])
+        mark_links_unread(uow, shop, listings[shop])
     uow.trigger(runnable, by=Trigger.REQUEST)
     return runnable
 

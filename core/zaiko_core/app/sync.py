@@ -29,6 +29,7 @@ from zaiko_core.domain.decision import (
     Decision,
     Done,
     Fail,
+    Hold,
     LinkFacts,
     Observation,
     Policy,
@@ -39,7 +40,9 @@ from zaiko_core.domain.decision import (
     perceive,
     sellable,
 )
+from zaiko_core.domain.drift import Difference, DriftCause
 from zaiko_core.domain.fence import InventoryBelief, WriteMode
+from zaiko_core.domain.open_counts import compared
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome
 from zaiko_core.domain.sending import Sending
@@ -106,7 +109,7 @@ class PushPlan:
     unread: int = 0
     """Links that must be read before they can go on."""
     held: int = 0
-    """Links that wait because nothing may be sent to the shop now."""
+    """Links that wait because nothing may be sent now, or because what is sent has no effect."""
 
 
 def needs_reading(
@@ -146,6 +149,8 @@ class PlanRequest:
     """Links that were sent too often in this run because of the change named there. They wait a
     little, unless a newer change has come."""
     adjust: Adjust = unadjusted
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What the platform said of the last write of a link in this run."""
 
 
 def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPlan:
@@ -158,13 +163,14 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
     shadow = may is Sending.COMPARED
     quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
     recorder = _PlanRecorder(uow, shop, request)
+    counted = audit.open_units(uow, shop, request.readings)
     for item in due:
         seen = request.readings.get(item.link.listing)
         facts = _facts(item, seen, reader, request, shadow=shadow, now=uow.now)
         decision = decide(
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
-        belief = recorder.add(item, seen, decision)
+        belief = recorder.add(item, seen, decision, counted.get(item.link.listing, 0))
         if decision.assessment.breakdown is not None:
             quotas.note(item.link, belief, movable=not shadow)
     recorder.save()
@@ -179,6 +185,7 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
         recorder.confirmed,
         recorder.failed,
         recorder.unread,
+        recorder.held,
     )
 
 
@@ -208,6 +215,8 @@ def _facts(
         link.parts,
         shadow=shadow,
         exhausted=request.exhausted.get(link.listing) == link.due_revision,
+        try_at=(link.last_attempt_at or 0) + reader.interval if link.belief.ineffective else 0,
+        words=request.words.get(link.listing, ""),
     )
     if seen is not None and seen.problem is not None:
         return facts
@@ -232,10 +241,13 @@ class _PlanRecorder:
         self.verified: list[LinkRecord] = []
         """Links that were decided and are as they were: watchers are not notified."""
         self.writes: list[Write] = []
-        self.confirmed = self.failed = self.unread = 0
+        self.confirmed = self.failed = self.unread = self.held = 0
 
-    def add(self, item: DueLink, seen: Observation | None, decision: Decision) -> InventoryBelief:
-        """Note what follows from a decision. Return the belief that the link is stored with."""
+    def add(
+        self, item: DueLink, seen: Observation | None, decision: Decision, counted: int
+    ) -> InventoryBelief:
+        """Note what follows from a decision. Return the belief that the link is stored with.
+        `counted`: the open units of the shop's orders for this listing."""
         now, before, assessment = self._uow.now, item.link, decision.assessment
         if before.state is LinkState.SYNCED:
             # It may no longer be when this is saved. Until now it had every change.
@@ -252,9 +264,11 @@ class _PlanRecorder:
                 )
             )
         link = before
+        if seen is not None and seen.is_complete and assessment.finding is None:
+            link = self._compare_counts(before, seen.committed, counted)
         if assessment.breakdown is not None:
             link = replace(
-                before,
+                link,
                 belief=assessment.belief,
                 target=assessment.breakdown.target,
                 withheld=assessment.breakdown.terms,
@@ -271,6 +285,8 @@ class _PlanRecorder:
                 self._confirm(before, _done(link, decision.shown, decision.recheck_at, now))
             case Compared():
                 self._confirm(before, _compared(link, decision.shown, now))
+            case Hold():
+                self._hold(before, link, decision)
             case Read():
                 self.unread += 1
                 if decision.due_at is not None:
@@ -300,11 +316,33 @@ class _PlanRecorder:
             PushResult(link.listing, pending.at, pending.key, PushOutcome.READ, seen.quantity)
         )
 
+    def _compare_counts(self, link: LinkRecord, committed: int | None, counted: int) -> LinkRecord:
+        """Compare the open units by the platform's account with ours; a difference that lasts is
+        written down, once."""
+        now, visibility = self._uow.now, self._request.policy.visibility
+        open_counts = compared(link.open_counts, committed, counted, visibility=visibility, now=now)
+        was_found = link.open_counts is not None and link.open_counts.is_found
+        if open_counts is not None and open_counts.is_found and not was_found:
+            found = Difference(DriftCause.COMMITTED_DIFFERS, counted, open_counts.committed)
+            self._drifts.append(DriftRecord(now, self._shop, link.listing, found))
+        return replace(link, open_counts=open_counts)
+
     def _confirm(self, before: LinkRecord, after: LinkRecord) -> None:
         """Keep a link that is done with. Watchers are not notified where a number was read and is
         what it was."""
         self.confirmed += 1
         (self.verified if _seen_alike(before, after) else self.changed).append(after)
+
+    def _hold(self, before: LinkRecord, link: LinkRecord, hold: Hold) -> None:
+        """Keep a link whose writes have no effect until it is tried again. What the platform said
+        stays until it says something else."""
+        problem, known = hold.problem, before.problem
+        if known is not None and known.reason == problem.reason and not problem.platform_message:
+            problem = replace(problem, platform_message=known.platform_message)
+        held = replace(link, state=LinkState.HELD, due_at=hold.due_at, problem=problem)
+        is_news = (before.state, before.problem) != (held.state, held.problem)
+        (self.changed if is_news else self.verified).append(held)
+        self.held += 1
 
     def _push(self, item: DueLink, link: LinkRecord, push: Push) -> LinkRecord:
         now, breakdown = self._uow.now, push.assessment.breakdown
@@ -388,7 +426,9 @@ def settle(
                 )
             )
         elif outcome.stale:
-            saved.append(replace(link, belief=fence.refused(link.belief), due_at=uow.now))
+            saved.append(
+                replace(link, belief=fence.refused(link.belief, stale=True), due_at=uow.now)
+            )
         else:
             # Unknown: the write stays pending; the next round reads.
             saved.append(replace(link, due_at=uow.now))
@@ -414,7 +454,7 @@ def _waiting(link: LinkRecord, due_at: int) -> LinkRecord:
 def _seen_alike(before: LinkRecord, after: LinkRecord) -> bool:
     """Return whether both look alike to people."""
     same = [
-        (link.state, link.target, link.withheld, link.confirmed, link.problem)
+        (link.state, link.target, link.withheld, link.confirmed, link.problem, link.open_counts)
         for link in (before, after)
     ]
     return same[0] == same[1]

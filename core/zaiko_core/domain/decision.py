@@ -8,7 +8,7 @@ they need and saves what they return.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zaiko_core.domain import drift, fence
 from zaiko_core.domain.drift import Circumstances, Difference, DriftFinding
@@ -24,6 +24,8 @@ HOLD = 24 * 3_600_000_000
 QUOTA_RECHECK = 10_000_000
 """µs after which a link that waits for units of other shops is decided again, should nothing wake
 it."""
+WITHOUT_EFFECT = 3
+"""As many writes in a row without effect hold a link: then one is tried in each interval."""
 PAUSE = 2_000_000
 """µs that a link waits which was sent too often in one run because of the same change."""
 
@@ -48,6 +50,15 @@ class Observation:
     problem: Problem | None = None
     until: int = 0
     """When the answer arrived (µs)."""
+    withheld: int | None = None
+    """Units that the shop keeps off sale without an order; None: as they were."""
+    committed: int | None = None
+    """Units of open orders by the platform's own account; None: it does not say."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all was read, rather than the number that a write was answered with."""
+        return self.problem is None and self.withheld is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,10 @@ class LinkFacts:
     """The number after each plugin that shows another one (ADR 0008), with the plugin's name."""
     circumstances: Circumstances = field(default_factory=Circumstances)
     """What explains a difference; needed only where `perceive` reports one."""
+    try_at: int = 0
+    """When a number is sent again whose writes have no effect."""
+    words: str = ""
+    """What the platform said of the last write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +154,15 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """The shop's number stays where it is, whatever is sent: nothing is sent before `due_at`."""
+
+    assessment: Assessment
+    problem: Problem
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """The shop is in shadow and shows `shown`; the next change, or the audit, compares again."""
 
@@ -146,7 +170,7 @@ class Compared:
     shown: int | None
 
 
-Decision = Done | Read | Wait | Push | Fail | Compared
+Decision = Done | Read | Wait | Push | Fail | Hold | Compared
 
 
 def perceive(
@@ -156,8 +180,9 @@ def perceive(
     difference = None
     settled = belief
     if seen is not None:
-        settled, verdict = fence.observe(belief, seen.quantity, at=seen.at, now=now)
-        difference = drift.on_reading(belief, settled, verdict, seen.quantity)
+        known = fence.withheld_by_shop(belief, seen.withheld)
+        settled, verdict = fence.observe(known, seen.quantity, at=seen.at, now=now)
+        difference = drift.on_reading(known, settled, verdict, seen.quantity)
     # A suspicion that is dropped must not count as units that the link holds already, so it is
     # dropped before the quota is asked.
     current = fence.without_expired(
@@ -185,6 +210,8 @@ def decide(
     limit, waits = quota.allowed(belief)
     if limit is not None:
         breakdown = breakdown.then(Label.ESCROW, min(breakdown.quantity, limit))
+    kept = max(0, breakdown.quantity - belief.reserved)
+    breakdown = breakdown.then(Label.RESERVED, kept)
     if link.shadow:
         compared = Assessment(belief, breakdown)
         return Read(compared) if seen is None else Compared(compared, seen.quantity)
@@ -208,6 +235,9 @@ def decide(
     pause_until = now + PAUSE if link.exhausted else None
     if plan.step is Step.READ:
         return Read(assessment, pause_until)
+    if belief.ineffective >= WITHOUT_EFFECT and now < link.try_at:
+        problem = _without_effect(belief, plan.quantity, link.words)
+        return Hold(assessment, replace(problem, retry_at=link.try_at), link.try_at)
     if pause_until is not None:
         return Wait(assessment, pause_until)
     return Push(assessment, plan.quantity)
@@ -238,6 +268,16 @@ def _finding(perceived: Perception, around: Circumstances) -> DriftFinding | Non
     if perceived.dropped is not None:
         found = drift.on_expiry(perceived.dropped, perceived.belief, around) or found
     return None if found is None else drift.judged(found, around)
+
+
+def _without_effect(belief: InventoryBelief, wanted: int, words: str) -> Problem:
+    times, shown = belief.ineffective, "no number" if belief.expected is None else belief.expected
+    return Problem(
+        "WRITE_WITHOUT_EFFECT",
+        f"{times} writes in a row had no effect: the shop shows {shown}, and is to show {wanted}",
+        words,
+        metadata={"shown": str(shown), "wanted": str(wanted), "writes": str(times)},
+    )
 
 
 def _left_to_people(difference: Difference) -> Problem:

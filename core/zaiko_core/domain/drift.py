@@ -29,6 +29,9 @@ class DriftCause(enum.StrEnum):
     WRONG_LINK = "WRONG_LINK"
     """Changed again and again, and the listing's code is not its product's: probably linked to the
     wrong product."""
+    COMMITTED_DIFFERS = "COMMITTED_DIFFERS"
+    """The platform counts other units of open orders (`shown`) than the orders that were read have
+    (`expected`). Its number is as it should be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ def exposed(belief: InventoryBelief) -> int | None:
         + belief.released
         + belief.unexplained
         + belief.uncertain
+        + belief.reserved
     )
 
 

@@ -65,7 +65,14 @@ class InventoryBelief:
     must_read: bool = True
     pending: PendingWrite | None = None
     replaced: int | None = None
-    """What the shop showed before a write that was acknowledged and is still to be read back."""
+    """What the shop showed before a write that was acknowledged, or refused as stale, and is still
+    to be read back."""
+    reserved: int = 0
+    """Units that the shop keeps off sale without an order, as it last said: they are not in its
+    number, and are not offered again."""
+    ineffective: int = 0
+    """Writes in a row that were acknowledged, or refused as stale, and left the number where it
+    was."""
 
 
 class ReadingVerdict(enum.StrEnum):
@@ -118,7 +125,28 @@ def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
         replaced=None if belief.replaced is None else belief.replaced - rest,
         released=belief.released + own.released,
         unshipped=belief.unshipped + own.unshipped,
-        must_read=belief.must_read or own.uncertain or own.released > 0 or contained > 0,
+        must_read=belief.must_read
+        or own.uncertain
+        or own.released > 0
+        or contained > 0
+        # The order may have been made of them.
+        or belief.reserved > 0,
+    )
+
+
+def withheld_by_shop(belief: InventoryBelief, units: int | None) -> InventoryBelief:
+    """Take note of the units that the shop keeps off sale, before its number is settled. More of
+    them lower its number as an order does, fewer raise it. None: they are as they were."""
+    if units is None or units == belief.reserved:
+        return belief
+    more = units - belief.reserved
+    pending = belief.pending
+    return replace(
+        belief,
+        reserved=units,
+        expected=None if belief.expected is None else belief.expected - more,
+        pending=None if pending is None else replace(pending, quantity=pending.quantity - more),
+        replaced=None if belief.replaced is None else belief.replaced - more,
     )
 
 
@@ -131,7 +159,10 @@ def observe(
     number, else the smallest above it, is the likely explanation, and what is missing from it is
     unexplained. What would be missing from the largest value besides is uncertain."""
     if quantity is None:
-        return InventoryBelief(adopted_at=at, must_read=False), ReadingVerdict.FIRST
+        # A registration was acknowledged, and there is no number.
+        ineffective = belief.ineffective + 1 if belief.expected is not None else 0
+        unknown = InventoryBelief(adopted_at=at, must_read=False, ineffective=ineffective)
+        return unknown, ReadingVerdict.FIRST
     pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
     bases = {value for value in (belief.expected, *pending) if value is not None}
     returned = (0, belief.unshipped, belief.released)
@@ -139,7 +170,7 @@ def observe(
     possible = sorted(value for value in explained if value >= quantity)
     if not bases:
         return InventoryBelief(
-            expected=quantity, adopted_at=at, must_read=False
+            expected=quantity, adopted_at=at, must_read=False, reserved=belief.reserved
         ), ReadingVerdict.FIRST
     if possible:
         missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
@@ -162,8 +193,19 @@ def observe(
         uncertain=uncertain,
         adopted_at=at if drift is ReadingVerdict.EXTRA else belief.adopted_at,
         must_read=False,
+        reserved=belief.reserved,
+        ineffective=_ineffective(belief, quantity),
     )
     return settled, drift
+
+
+def _ineffective(belief: InventoryBelief, quantity: int) -> int:
+    """Return how many writes in a row have left the number where it was, after one more reading.
+    Any other number than before begins from the start."""
+    if belief.pending is None and belief.replaced == quantity:
+        return belief.ineffective + 1
+    is_unchanged = belief.replaced is None and belief.expected == quantity
+    return belief.ineffective if is_unchanged else 0
 
 
 def needs_reading(belief: InventoryBelief, mode: WriteMode, *, fresh: bool) -> bool:
@@ -220,7 +262,9 @@ def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
     if belief.pending is None:
         return belief
     if mode is WriteMode.COMPARE_AND_SET:
-        return replace(belief, expected=belief.pending.quantity, pending=None, must_read=False)
+        return replace(
+            belief, expected=belief.pending.quantity, pending=None, must_read=False, ineffective=0
+        )
     return replace(
         belief,
         expected=belief.pending.quantity,
@@ -230,7 +274,9 @@ def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
     )
 
 
-def refused(belief: InventoryBelief) -> InventoryBelief:
+def refused(belief: InventoryBelief, *, stale: bool = False) -> InventoryBelief:
     """Return the belief after the pending write was certainly not applied. The belief may be wrong,
-    so the number is read before the next write."""
-    return replace(belief, pending=None, must_read=True)
+    so the number is read before the next write. `stale`: refused because the shop shows another
+    number, so one that shows the same was refused for nothing."""
+    replaced = belief.expected if stale else None
+    return replace(belief, pending=None, must_read=True, replaced=replaced)

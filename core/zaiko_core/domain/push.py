@@ -21,6 +21,8 @@ class Label:
     """The units are on sale in other shops (ADR 0012)."""
     ADJUSTMENT = "ADJUSTMENT"
     """A plugin shows another number (ADR 0008): `ADJUSTMENT/<plugin>`."""
+    RESERVED = "RESERVED_IN_SHOP"
+    """The shop keeps the units off sale without an order (ADR 0037)."""
     SUSPECTED = "SUSPECTED"
     """Units missing in the shop: probably sold by an order that cannot be read yet (ADR 0004)."""
     DOUBT = "DOUBT"

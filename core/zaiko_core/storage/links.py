@@ -88,29 +88,34 @@ def _marking_products(dialect: str) -> Executable:
     concerned = looking(
         dialect, schema.link_parts, ("merchant",), ("product",), ("shop", "listing")
     )
-    backing_off = and_(links.c.state == LinkState.FAILED.value, links.c.due_at.is_not(None))
+    waiting = or_(*(links.c.state == state.value for state in (LinkState.FAILED, LinkState.HELD)))
+    backing_off = and_(waiting, links.c.due_at.is_not(None))
     due_at = case((backing_off, links.c.due_at), else_=param(links.c.due_at))
     return _marking(tuple_(links.c.shop, links.c.listing).in_(concerned), due_at)
 
 
 @lru_cache
-def _marking_listings(dialect: str) -> Executable:
+def _marking_listings(dialect: str, unread: bool) -> Executable:
     links = schema.links
     batch = batch_rows(dialect, typed_columns(links, "listing"))
     return _marking(
         and_(links.c.shop == param(links.c.shop), links.c.listing == batch.c.listing),
         param(links.c.due_at),
+        unread=unread,
     )
 
 
 @lru_cache
 def _marking_shop() -> Executable:
     links = schema.links
-    return _marking(links.c.shop == param(links.c.shop), param(links.c.due_at))
+    return _marking(links.c.shop == param(links.c.shop), param(links.c.due_at), unread=True)
 
 
-def _marking(condition: Any, due_at: Any) -> Executable:
+def _marking(condition: Any, due_at: Any, *, unread: bool = False) -> Executable:
+    """Return the statement that marks links due. `unread`: their number is read first, and writes
+    without effect are forgotten."""
     links = schema.links
+    more = {"must_read": True, "ineffective": 0} if unread else {}
     calm = or_(*(links.c.state == state.value for state in (LinkState.SYNCED, LinkState.PENDING)))
     return (
         update(links)
@@ -122,6 +127,7 @@ def _marking(condition: Any, due_at: Any) -> Executable:
             state=case((calm, LinkState.PENDING.value), else_=links.c.state),
             updated_at=param(links.c.updated_at),
             revision=param(links.c.revision),
+            **more,
         )
         .returning(links.c.shop, links.c.listing)
     )
@@ -273,6 +279,12 @@ class LinkRows(Scope):
         )
         return dict.fromkeys(products, 0) | {row.product: row.links for row in found}
 
+    def differing_counts(self) -> int:
+        """Count the links whose platform counts other open units than we do."""
+        table = schema.links
+        query = select(func.count()).where(self.mine(table), table.c.open_counts_is_found)
+        return int(self.execute(query).scalar() or 0)
+
     def mark_due(self, products: Collection[str]) -> list[tuple[str, str]]:
         """Mark the enabled links of these products due, and return them as (shop, listing). One
         that backs off after a failure keeps its time."""
@@ -281,15 +293,19 @@ class LinkRows(Scope):
             [{"product": product} for product in set(products)],
         )
 
-    def mark_listings_due(self, shop: str, listings: Collection[str]) -> list[tuple[str, str]]:
-        """Mark these links due if they are enabled, even when they back off. Return them as (shop,
-        listing)."""
+    def mark_listings_due(
+        self, shop: str, listings: Collection[str], *, unread: bool = False
+    ) -> list[tuple[str, str]]:
+        """Mark these links due if they are enabled, even when they back off. `unread`: their number
+        is read first, and writes without effect are forgotten. Return them as (shop, listing)."""
+        if not listings:
+            return []
         rows = [{"listing": item} for item in set(listings)]
-        return self._mark(_marking_listings(self.dialect), rows, shop=shop)
+        return self._mark(_marking_listings(self.dialect, unread), rows, shop=shop)
 
     def mark_shop_due(self, shop: str) -> list[tuple[str, str]]:
-        """Mark every enabled link of the shop due, even when it backs off. Return them as (shop,
-        listing)."""
+        """Mark every enabled link of the shop due to be read first, even when it backs off. Return
+        them as (shop, listing)."""
         return self._mark(_marking_shop(), None, shop=shop)
 
     def _mark(

@@ -187,6 +187,32 @@ class OrderRows(Scope):
         query = select(table.c.order_id).where(self.mine(table), table.c.shop == shop)
         return self.execute(query.limit(1)).scalar() is not None
 
+    def open_units(self, shop: str, listings: Collection[str]) -> dict[str, int]:
+        """Return the units of these listings in open orders, by the shop's account. Listings
+        without any are left out."""
+        lines, table = schema.order_lines, schema.orders
+        batch = rowset(
+            self.connection,
+            typed_columns(lines, "listing"),
+            [{"listing": item} for item in set(listings)],
+        )
+        left = lines.c.ordered - lines.c.cancelled - lines.c.fulfilled
+        same = and_(*(table.c[key] == lines.c[key] for key in ("merchant", "shop", "order_id")))
+        query = (
+            select(lines.c.listing, func.sum(left))
+            .join(table, same)
+            .where(
+                self.mine(lines),
+                lines.c.shop == shop,
+                lines.c.listing.in_(select(batch.c.listing)),
+                table.c.holds > 0,
+                table.c.vanished_at.is_(None),
+                left > 0,
+            )
+            .group_by(lines.c.listing)
+        )
+        return {row[0]: int(row[1]) for row in self.execute(query)}
+
     def numbered(self, shop: str, numbers: Collection[str]) -> list[str]:
         """Return the ids of the orders that people know by one of these numbers, by id."""
         table = schema.orders

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from zaiko_core.app.records import LinkState
+from zaiko_core.domain.decision import WITHOUT_EFFECT
 from zaiko_core.storage import schema
 from zaiko_core.storage.sql import execute
 
@@ -14,10 +16,11 @@ DAY = 24 * 3_600_000_000
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """`links`, by connector: links with sync enabled, and how many of them were read within a day.
-    `drifts`: drifts of a day by (connector, cause)."""
+    """`links`, by connector: links with sync enabled, how many of them were read within a day, and
+    how many are held because what is sent has no effect. `drifts`: drifts of a day by (connector,
+    cause)."""
 
-    links: dict[str, tuple[int, int]]
+    links: dict[str, tuple[int, int, int]]
     drifts: dict[tuple[str, str], int]
     oversells: int
 
@@ -27,8 +30,9 @@ def take(connection: Connection, now: int) -> Statistics:
     shops, links, drifts, oversells = schema.shops, schema.links, schema.drifts, schema.oversells
     of_shop = and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop)
     fresh = func.sum(case((links.c.read_at >= now - DAY, 1), else_=0))
+    stuck = and_(links.c.state == LinkState.HELD.value, links.c.ineffective >= WITHOUT_EFFECT)
     by_connector = (
-        select(shops.c.connector, func.count(), fresh)
+        select(shops.c.connector, func.count(), fresh, func.sum(case((stuck, 1), else_=0)))
         .join(links, of_shop)
         .where(links.c.sync_enabled)
     )
@@ -40,7 +44,7 @@ def take(connection: Connection, now: int) -> Statistics:
     )
     return Statistics(
         {
-            row[0]: (row[1], int(row[2]))
+            row[0]: (row[1], int(row[2]), int(row[3]))
             for row in execute(connection, by_connector.group_by(shops.c.connector))
         },
         {

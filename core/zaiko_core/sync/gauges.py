@@ -40,10 +40,11 @@ class Gauges:
     async def count(self) -> None:
         """Count all links, drifts and oversells now."""
         statistics = await self._db.system.read(lambda rows: rows.statistics())
-        for gauge in (m.LINKS, m.VERIFIED, m.DRIFTS):
+        for gauge in (m.LINKS, m.VERIFIED, m.WITHOUT_EFFECT, m.DRIFTS):
             self._metrics.forget(gauge)
-        for connector, (enabled, verified) in statistics.links.items():
+        for connector, (enabled, verified, stuck) in statistics.links.items():
             self._metrics.set(m.LINKS, enabled, connector=connector)
+            self._metrics.set(m.WITHOUT_EFFECT, stuck, connector=connector)
             self._metrics.set(
                 m.VERIFIED, verified / enabled if enabled else 1.0, connector=connector
             )

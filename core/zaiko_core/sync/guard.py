@@ -106,7 +106,12 @@ class GuardedConnector:
         for result in results:
             if result.error is not None:
                 self._clean(result.error)
-        return results
+        return [
+            replace(result, message=self._redact(result.message)[:500])
+            if result.message
+            else result
+            for result in results
+        ]
 
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         """See Connector.fetch_orders."""

@@ -48,6 +48,8 @@ class LinkPusher:
     adjust: sync.Adjust = sync.unadjusted
     _attempts: Attempts = field(default_factory=Attempts)
     _superseded: SupersededRule = field(default_factory=SupersededRule)
+    _words: dict[str, str] = field(default_factory=dict)
+    """What the platform said last of a link's write."""
 
     async def push(self, policy: Policy, this: Round) -> tuple[Round, bool]:
         """Settle what was read and send what follows. Return what the next round begins with, and
@@ -66,6 +68,7 @@ class LinkPusher:
                     _SLICE,
                     self._attempts.exhausted,
                     self.adjust,
+                    self._words,
                 ),
             )
             after |= seen
@@ -98,7 +101,9 @@ class LinkPusher:
             counts.confirmed += confirmed
             counts.failed += failed
 
-        sender = Sender(context, settle, counts, self._attempts.note)
+        sender = Sender(
+            context, settle, counts, self._attempts.note, on_words=self._words.__setitem__
+        )
         parts = chunks(planned.writes, context.kind.limits.write_batch)
         sent = await sender.send(
             [Batch(f"{request.key}-{number}", part) for number, part in enumerate(parts)]

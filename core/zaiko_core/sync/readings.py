@@ -43,7 +43,14 @@ async def read_batch(context: RunContext, refs: Sequence[ListingRef]) -> dict[st
         if level is None:
             raise ContractBroken(f"read_inventory said nothing of {ref.external_id}")
         problem = None if level.error is None else translation.problem_of(level.error)
-        found[listing_id(ref.external_id)] = Observation(at, level.quantity, problem, until)
+        found[listing_id(ref.external_id)] = Observation(
+            at,
+            level.quantity,
+            problem,
+            until,
+            translation.units_of(ref.external_id, level.withheld) or 0,
+            translation.units_of(ref.external_id, level.committed),
+        )
     return found
 
 

@@ -57,6 +57,10 @@ class Sent:
     readings: Mapping[str, Observation] = field(default_factory=dict)
 
 
+def unheard(listing: str, words: str) -> None:
+    """Take no notice of what the platform said."""
+
+
 def unnoticed(write: Write) -> None:
     """Take no notice of an attempt."""
 
@@ -71,7 +75,7 @@ class Sender:
     """Sends batches one after the other. `settle` records outcomes in one transaction; each write
     is settled exactly once, also when sending breaks off. `counts` is where writes are tallied;
     `on_attempt` is called for each write each time before it is sent; `is_allowed` is asked before
-    each batch."""
+    each batch; `on_words` gets what the platform said of a link's write."""
 
     context: RunContext
     settle: Callable[[Outcomes], Awaitable[None]]
@@ -79,6 +83,7 @@ class Sender:
     on_attempt: Callable[[Write], None] = unnoticed
     is_cancellable: bool = True
     is_allowed: Callable[[UnitOfWork, str], bool] = may_send
+    on_words: Callable[[str, str], None] = unheard
 
     async def send(self, batches: Sequence[Batch], *, deadline: float | None = None) -> Sent:
         """Send the batches in their order until `deadline` (the clock's monotonic seconds). Raises
@@ -137,10 +142,13 @@ class Sender:
         outcomes = [(write, outcome_of(result)) for write, result in answers]
         self.counts.unknown += sum(outcome.unknown for _, outcome in outcomes)
         self.counts.stale += sum(outcome.stale for _, outcome in outcomes)
+        for write, result in answers:
+            if result is not None and result.message:
+                self.on_words(write.listing, result.message)
         await self._settle(outcomes)
         self.counts.pushed += len(batch.writes)
         return {
-            write.listing: Observation(at, result.quantity)
+            write.listing: Observation(at, result.quantity, withheld=result.withheld)
             for write, result in answers
             if result is not None and is_known(result) and result.quantity is not None
         }

@@ -129,8 +129,19 @@ def waits_for_person(error: BaseException) -> bool:
     return isinstance(error, (Pause, Stop)) and not isinstance(error, (Retry, ContractBroken))
 
 
+def units_of(listing: str, value: int | None) -> int | None:
+    """Return units that a connector read for a listing. Raises ContractBroken."""
+    if value is not None and not _is_units(value):
+        raise ContractBroken(f"{listing} has {value!r} units; whole units from 0 are allowed")
+    return value
+
+
+def _is_units(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+
+
 def _units(order: Order, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
+    if not _is_units(value):
         raise ContractBroken(
             f"order {order.external_id} has a quantity of {value!r}; whole units from 0 to "
             f"{_LARGEST} are allowed"

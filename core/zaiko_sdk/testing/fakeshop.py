@@ -71,6 +71,12 @@ class FakeShop:
     """Which account of the platform it is; None: the platform does not say."""
     findings: Sequence[Finding] = ()
     """What a check finds."""
+    reserved: dict[str, int] = field(default_factory=dict)
+    """Units by listing that are kept off sale without an order."""
+    tells_states: bool = True
+    """Whether a reading says what is reserved and what open orders hold."""
+    ignored: dict[str, WriteOutcome] = field(default_factory=dict)
+    """By listing, what the shop answers to writes that it does not carry out."""
 
     def place(
         self, lines: Mapping[str, int], *, visible_after: float = 0.0, readable_after: float = 0.0
@@ -132,6 +138,34 @@ class FakeShop:
         order = self.orders[name].order
         rows = [replace(line, fulfilled=line.ordered - line.cancelled) for line in order.lines]
         self._change(name, replace(order, lines=rows, state=OrderState.SHIPPED))
+
+    def reserve(self, listing: str, units: int) -> None:
+        """Keep units off sale without an order; a negative number puts them back on sale."""
+        self.stock[listing] -= units
+        self.reserved[listing] = self.reserved.get(listing, 0) + units
+
+    def sell_reserved(self, listing: str, units: int, *, visible_after: float = 0.0) -> str:
+        """Place an order of units that are reserved: the number does not move."""
+        self.reserve(listing, -units)
+        return self.place({listing: units}, visible_after=visible_after)
+
+    def level(self, listing: str) -> InventoryLevel:
+        """Return what a reading says of a listing that exists."""
+        if not self.tells_states:
+            return InventoryLevel(listing, self.stock[listing])
+        committed = sum(
+            line.ordered - line.cancelled - line.fulfilled
+            for placed in self.orders.values()
+            if placed.order.state is OrderState.OPEN
+            for line in placed.order.lines
+            if line.listing == listing
+        )
+        return InventoryLevel(
+            listing,
+            self.stock[listing],
+            withheld=self.reserved.get(listing, 0),
+            committed=committed,
+        )
 
     def _change(self, name: str, order: Order) -> None:
         placed = self.orders[name]
@@ -206,7 +240,7 @@ class FakeConnector(Connector):
     def _level(self, name: str) -> InventoryLevel:
         if name not in self._shop.stock:
             return InventoryLevel(name, None, ListingGone(f"{name} does not exist"))
-        return InventoryLevel(name, self._shop.stock[name])
+        return self._shop.level(name)
 
     def _write(self, write: InventoryWrite) -> WriteResult:
         name, stock = write.ref.external_id, self._shop.stock
@@ -215,6 +249,8 @@ class FakeConnector(Connector):
                 name, WriteOutcome.REFUSED, error=ListingGone(f"{name} does not exist")
             )
         before = stock[name]
+        if name in self._shop.ignored:
+            return WriteResult(name, self._shop.ignored[name], before, message="noted")
         if self._shop.mode is InventoryMode.COMPARE_AND_SET and stock[name] != write.expected:
             return WriteResult(name, WriteOutcome.STALE)
         if self._shop.mode is InventoryMode.ADJUST:

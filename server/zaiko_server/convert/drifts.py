@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from zaiko.v1 import drift_pb2, sync_service_pb2
+from zaiko.v1 import drift_pb2, error_pb2, sync_service_pb2
 from zaiko_core.app.audit import Summary
 from zaiko_core.app.records import DriftRecord
 
-from zaiko_server import names
+from zaiko_server import names, reasons
 from zaiko_server.times import nonzero_timestamp
 
 
@@ -17,6 +17,7 @@ def cause(name: str) -> drift_pb2.Drift.Cause.ValueType:
 
 def drift(merchant: str, record: DriftRecord) -> drift_pb2.Drift:
     """Return one difference that was found in a shop."""
+    reason = reasons.DRIFTS[record.difference.cause.value]
     return drift_pb2.Drift(
         link=names.LINK(merchant, record.shop, record.listing),
         cause=cause(record.difference.cause.value),
@@ -25,6 +26,9 @@ def drift(merchant: str, record: DriftRecord) -> drift_pb2.Drift:
         held=record.held,
         time=nonzero_timestamp(record.at),
         revision=record.revision,
+        owner=error_pb2.Owner.Value(f"OWNER_{reason.owner}"),
+        action_en=reason.advice.en,
+        action_ja=reason.advice.ja,
     )
 
 

@@ -60,10 +60,12 @@ def status(
             link_pb2.WithheldPart(label=term.label, units=term.units) for term in record.withheld
         ],
         confirmed=record.confirmed,
+        committed=record.open_counts.committed if record.open_counts else None,
+        counted=record.open_counts.counted if record.open_counts else None,
         last_success_time=timestamp(record.last_success_at),
         last_attempt_time=timestamp(record.last_attempt_at),
         next_attempt_time=timestamp(record.due_at)
-        if record.sync_enabled and record.state is not LinkState.HELD
+        if record.sync_enabled and (record.state is not LinkState.HELD or record.problem)
         else None,
         problem=problem(why),
         sku=sku,

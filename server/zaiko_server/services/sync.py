@@ -39,6 +39,7 @@ def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusRes
         oversold_product_count=uow.stocks.count_oversold(),
         suspect_order_count=uow.orders.count(suspect=True),
         unlinked_order_count=uow.orders.count(uncounted=True),
+        committed_differ_count=uow.links.differing_counts(),
         unshipped_order_count=uow.demands.count_unshipped(),
         unrestocked_order_count=uow.orders.count_doubtful(),
         revision=uow.revision,

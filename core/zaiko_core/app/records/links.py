@@ -10,6 +10,7 @@ from zaiko_core.domain.drift import Difference
 from zaiko_core.domain.escrow import Sales
 from zaiko_core.domain.fence import InventoryBelief
 from zaiko_core.domain.links import Part
+from zaiko_core.domain.open_counts import OpenCounts
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import PushOutcome, Term, total
 from zaiko_core.domain.stock import Balance
@@ -55,6 +56,8 @@ class LinkRecord:
     problem: Problem | None = None
     read_at: int = 0
     """When the shop's number was last read and settled; 0 = never."""
+    open_counts: OpenCounts | None = None
+    """The open units that the platform and zaiko count, while they differ."""
     differ_since: int | None = None
     """In shadow: since when the shop shows another number than it would be sent."""
     created_at: int = 0

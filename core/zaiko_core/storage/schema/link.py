@@ -49,8 +49,15 @@ links = Table(
     Column("pending_absolute", UNITS),
     maybe_time("pending_at"),
     Column("replaced", UNITS),
+    units("reserved"),
+    count("ineffective"),  # writes in a row without effect (ADR 0036)
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)
+    # The open units that the platform and we count, while they differ (domain/open_counts.py).
+    Column("open_counts_committed", UNITS),
+    Column("open_counts_counted", UNITS),
+    maybe_time("open_counts_since"),
+    Column("open_counts_is_found", Boolean),
     # What the shop sold lately: units of the present period and of the previous one
     # (domain/escrow.py).
     time("sold_period"),

@@ -246,7 +246,7 @@ class _Call:
             elif code in (OUT_OF_RANGE, NO_STOCK_DATA) or (
                 number != entry.expected and nothing_applied
             ):
-                self._say(entry.external_id, WriteOutcome.STALE, number)
+                self._say(entry.external_id, WriteOutcome.STALE, number, message=code)
             elif number == entry.expected:
                 untouched.append(entry)
             else:
@@ -285,8 +285,11 @@ class _Call:
         outcome: WriteOutcome,
         quantity: int | None = None,
         error: Skip | None = None,
+        message: str = "",
     ) -> None:
-        self.results[external_id] = WriteResult(external_id, outcome, quantity, error)
+        self.results[external_id] = WriteResult(
+            external_id, outcome, quantity, error, message=message
+        )
 
 
 def _named(entries: Sequence[_Entry], reply: Reply) -> dict[int, str]:

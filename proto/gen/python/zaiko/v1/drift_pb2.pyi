@@ -7,6 +7,7 @@ from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from zaiko.v1 import error_pb2 as error_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -33,7 +34,7 @@ class Drift(message.Message):
     class _CauseEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[Drift._Cause.ValueType], builtins.type):
         DESCRIPTOR: descriptor.EnumDescriptor
         CAUSE_UNSPECIFIED: Drift._Cause.ValueType  # 0
-        """Unknown. Treat as EDITED_IN_SHOP."""
+        """Unknown. Treat as UNKNOWN."""
         CAUSE_EDITED_IN_SHOP: Drift._Cause.ValueType  # 1
         """Nothing that zaiko knows explains it: a person or another tool changed the number in the
         shop.
@@ -52,12 +53,17 @@ class Drift(message.Message):
         """The number changed repeatedly, and the listing's code is not that of its product. The listing
         is probably linked to the wrong product.
         """
+        CAUSE_COMMITTED_DIFFERS: Drift._Cause.ValueType  # 7
+        """The platform counts other open units of the listing (`shown`) than the orders that zaiko read
+        have (`expected`). The shop's number is as it should be. It is found when both counts stayed
+        the same for longer than an order takes to become visible.
+        """
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
         """Why the numbers differed."""
 
     CAUSE_UNSPECIFIED: Drift.Cause.ValueType  # 0
-    """Unknown. Treat as EDITED_IN_SHOP."""
+    """Unknown. Treat as UNKNOWN."""
     CAUSE_EDITED_IN_SHOP: Drift.Cause.ValueType  # 1
     """Nothing that zaiko knows explains it: a person or another tool changed the number in the
     shop.
@@ -76,6 +82,11 @@ class Drift(message.Message):
     """The number changed repeatedly, and the listing's code is not that of its product. The listing
     is probably linked to the wrong product.
     """
+    CAUSE_COMMITTED_DIFFERS: Drift.Cause.ValueType  # 7
+    """The platform counts other open units of the listing (`shown`) than the orders that zaiko read
+    have (`expected`). The shop's number is as it should be. It is found when both counts stayed
+    the same for longer than an order takes to become visible.
+    """
 
     LINK_FIELD_NUMBER: builtins.int
     CAUSE_FIELD_NUMBER: builtins.int
@@ -84,6 +95,9 @@ class Drift(message.Message):
     HELD_FIELD_NUMBER: builtins.int
     TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    OWNER_FIELD_NUMBER: builtins.int
+    ACTION_EN_FIELD_NUMBER: builtins.int
+    ACTION_JA_FIELD_NUMBER: builtins.int
     link: builtins.str
     """Output only. The link, `merchants/{merchant}/shops/{shop}/links/{listing}`. It may have been
     deleted since.
@@ -91,15 +105,21 @@ class Drift(message.Message):
     cause: Drift.Cause.ValueType
     """Output only. The cause."""
     expected: builtins.int
-    """Output only. What the shop was expected to show."""
+    """Output only. What the shop was expected to show, or the other number that the cause names."""
     shown: builtins.int
-    """Output only. What it showed."""
+    """Output only. What the shop showed, or the other number that the cause names."""
     held: builtins.bool
     """Output only. Whether it was left for a person (Shop.drift_policy). Otherwise zaiko corrected
     the shop.
     """
     revision: builtins.int
     """Output only. The merchant's revision at which the drift was found."""
+    owner: error_pb2.Owner.ValueType
+    """Output only. Who must act so that it does not happen again."""
+    action_en: builtins.str
+    """Output only. What to do, in English."""
+    action_ja: builtins.str
+    """Output only. What to do, in Japanese."""
     @builtins.property
     def time(self) -> timestamp_pb2.Timestamp:
         """Output only. When the drift was found."""
@@ -114,9 +134,12 @@ class Drift(message.Message):
         held: builtins.bool = ...,
         time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
+        owner: error_pb2.Owner.ValueType = ...,
+        action_en: builtins.str = ...,
+        action_ja: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cause", b"cause", "expected", b"expected", "held", b"held", "link", b"link", "revision", b"revision", "shown", b"shown", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["action_en", b"action_en", "action_ja", b"action_ja", "cause", b"cause", "expected", b"expected", "held", b"held", "link", b"link", "owner", b"owner", "revision", b"revision", "shown", b"shown", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -34,6 +34,8 @@ class _OwnerEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Owner.ValueType]
     """The platform fails, or does not offer what is needed. Wait, or ask its support."""
     OWNER_SYSTEM: _Owner.ValueType  # 3
     """The calling software, the server or its operator."""
+    OWNER_CONNECTOR: _Owner.ValueType  # 4
+    """The author of the connector: it does not report what the platform knows."""
 
 class Owner(_Owner, metaclass=_OwnerEnumTypeWrapper):
     """Who must act before something works again."""
@@ -46,6 +48,8 @@ OWNER_PLATFORM: Owner.ValueType  # 2
 """The platform fails, or does not offer what is needed. Wait, or ask its support."""
 OWNER_SYSTEM: Owner.ValueType  # 3
 """The calling software, the server or its operator."""
+OWNER_CONNECTOR: Owner.ValueType  # 4
+"""The author of the connector: it does not report what the platform knows."""
 
 class _ErrorReason:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -226,6 +230,12 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """Problem of a link. Neither the shop's orders nor our writes explain the number that the shop
     shows, so somebody probably edited it there. The shop's drift policy settles it, or SyncNow
     does.
+    """
+    ERROR_REASON_WRITE_WITHOUT_EFFECT: _ErrorReason.ValueType  # 92
+    """Problem of a link, which is HELD. Three writes in a row were acknowledged, or refused as stale
+    with the very number that was expected, and the shop's number stayed where it was. zaiko tries
+    once in each interval of the shop, until the number moves. `shown` and `wanted` are in the
+    metadata.
     """
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 66
     """Reserved: the link is SYNCING until it is settled. Problem of a link. It is unknown whether a
@@ -456,6 +466,12 @@ ERROR_REASON_DIFFERENCE_UNEXPLAINED: ErrorReason.ValueType  # 65
 """Problem of a link. Neither the shop's orders nor our writes explain the number that the shop
 shows, so somebody probably edited it there. The shop's drift policy settles it, or SyncNow
 does.
+"""
+ERROR_REASON_WRITE_WITHOUT_EFFECT: ErrorReason.ValueType  # 92
+"""Problem of a link, which is HELD. Three writes in a row were acknowledged, or refused as stale
+with the very number that was expected, and the shop's number stayed where it was. zaiko tries
+once in each interval of the shop, until the number moves. `shown` and `wanted` are in the
+metadata.
 """
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 66
 """Reserved: the link is SYNCING until it is settled. Problem of a link. It is unknown whether a

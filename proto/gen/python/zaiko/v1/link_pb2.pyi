@@ -212,8 +212,8 @@ class LinkStatus(message.Message):
         """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
         STATE_HELD: LinkStatus._State.ValueType  # 6
         """zaiko sends nothing until something changes: the shop is paused or held, the listing has
-        vanished, the connector is not loaded, or sync is no longer offered to the merchant. See
-        `problem`.
+        vanished, the connector is not loaded, sync is no longer offered to the merchant, or what is
+        sent has no effect. See `problem`.
         """
         STATE_SHADOW: LinkStatus._State.ValueType  # 7
         """The shop is in shadow mode, so zaiko sends nothing to it. max(0, `target` − `withheld`) is what
@@ -241,8 +241,8 @@ class LinkStatus(message.Message):
     """The last attempt failed. The next one is at `next_attempt_time`. See `problem`."""
     STATE_HELD: LinkStatus.State.ValueType  # 6
     """zaiko sends nothing until something changes: the shop is paused or held, the listing has
-    vanished, the connector is not loaded, or sync is no longer offered to the merchant. See
-    `problem`.
+    vanished, the connector is not loaded, sync is no longer offered to the merchant, or what is
+    sent has no effect. See `problem`.
     """
     STATE_SHADOW: LinkStatus.State.ValueType  # 7
     """The shop is in shadow mode, so zaiko sends nothing to it. max(0, `target` − `withheld`) is what
@@ -261,6 +261,8 @@ class LinkStatus(message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     WITHHELD_FIELD_NUMBER: builtins.int
     WITHHELD_PARTS_FIELD_NUMBER: builtins.int
+    COMMITTED_FIELD_NUMBER: builtins.int
+    COUNTED_FIELD_NUMBER: builtins.int
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     state: LinkStatus.State.ValueType
@@ -281,6 +283,12 @@ class LinkStatus(message.Message):
     """Output only. Units of the target that the shop is not sent now: the sum of `withheld_parts`. At
     least 0.
     """
+    committed: builtins.int
+    """Output only. The listing's units in open orders by the platform's own account, while it differs
+    from `counted`; unset otherwise, and if the platform does not say.
+    """
+    counted: builtins.int
+    """Output only. The listing's units in open orders that zaiko read, where `committed` is set."""
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
         """Output only. When `confirmed` was acknowledged; unset until the first time."""
@@ -318,17 +326,27 @@ class LinkStatus(message.Message):
         revision: builtins.int = ...,
         withheld: builtins.int = ...,
         withheld_parts: abc.Iterable[WithheldPart] | None = ...,
+        committed: builtins.int | None = ...,
+        counted: builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_confirmed", b"_confirmed", "_target", b"_target", "confirmed", b"confirmed", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_committed", b"_committed", "_confirmed", b"_confirmed", "_counted", b"_counted", "_target", b"_target", "committed", b"committed", "confirmed", b"confirmed", "counted", b"counted", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_confirmed", b"_confirmed", "_target", b"_target", "confirmed", b"confirmed", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "link", b"link", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "revision", b"revision", "sku", b"sku", "state", b"state", "target", b"target", "withheld", b"withheld", "withheld_parts", b"withheld_parts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_committed", b"_committed", "_confirmed", b"_confirmed", "_counted", b"_counted", "_target", b"_target", "committed", b"committed", "confirmed", b"confirmed", "counted", b"counted", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "link", b"link", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "revision", b"revision", "sku", b"sku", "state", b"state", "target", b"target", "withheld", b"withheld", "withheld_parts", b"withheld_parts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__committed: _TypeAlias = typing.Literal["committed"]  # noqa: Y015
+    _WhichOneofArgType__committed: _TypeAlias = typing.Literal["_committed", b"_committed"]  # noqa: Y015
     _WhichOneofReturnType__confirmed: _TypeAlias = typing.Literal["confirmed"]  # noqa: Y015
     _WhichOneofArgType__confirmed: _TypeAlias = typing.Literal["_confirmed", b"_confirmed"]  # noqa: Y015
+    _WhichOneofReturnType__counted: _TypeAlias = typing.Literal["counted"]  # noqa: Y015
+    _WhichOneofArgType__counted: _TypeAlias = typing.Literal["_counted", b"_counted"]  # noqa: Y015
     _WhichOneofReturnType__target: _TypeAlias = typing.Literal["target"]  # noqa: Y015
     _WhichOneofArgType__target: _TypeAlias = typing.Literal["_target", b"_target"]  # noqa: Y015
     @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__committed) -> _WhichOneofReturnType__committed | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__confirmed) -> _WhichOneofReturnType__confirmed | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__counted) -> _WhichOneofReturnType__counted | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__target) -> _WhichOneofReturnType__target | None: ...
 

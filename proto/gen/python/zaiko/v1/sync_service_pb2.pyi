@@ -496,6 +496,7 @@ class GetSyncStatusResponse(message.Message):
     SUSPECT_ORDER_COUNT_FIELD_NUMBER: builtins.int
     UNLINKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    COMMITTED_DIFFER_COUNT_FIELD_NUMBER: builtins.int
     UNSHIPPED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     UNRESTOCKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
@@ -506,6 +507,8 @@ class GetSyncStatusResponse(message.Message):
     """Orders with open units that are not linked and not counted yet."""
     revision: builtins.int
     """The merchant's revision that this response reflects."""
+    committed_differ_count: builtins.int
+    """Links whose platform counts other open units than zaiko (Drift.CAUSE_COMMITTED_DIFFERS)."""
     unshipped_order_count: builtins.int
     """Orders that their shops say are shipped and whose ShipStock has been missing for 24 hours. 0
     while no warehouse reports what it ships for shops.
@@ -529,12 +532,13 @@ class GetSyncStatusResponse(message.Message):
         suspect_order_count: builtins.int = ...,
         unlinked_order_count: builtins.int = ...,
         revision: builtins.int = ...,
+        committed_differ_count: builtins.int = ...,
         unshipped_order_count: builtins.int = ...,
         unrestocked_order_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["committed_differ_count", b"committed_differ_count", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
