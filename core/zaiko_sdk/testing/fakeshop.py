@@ -71,6 +71,8 @@ class FakeShop:
     """Which account of the platform it is; None: the platform does not say."""
     findings: Sequence[Finding] = ()
     """What a check finds."""
+    order_reach: timedelta | None = None
+    """How far back the connector says that it finds open orders."""
     reserved: dict[str, int] = field(default_factory=dict)
     """Units by listing that are kept off sale without an order."""
     tells_states: bool = True
@@ -192,6 +194,10 @@ class FakeConnector(Connector):
         if self._shop.account is not None:
             self._interfere("before", "account")
         return self._shop.account
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return self._shop.order_reach
 
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         self._interfere("before", "fetch_orders")

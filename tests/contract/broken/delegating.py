@@ -89,6 +89,10 @@ class Delegating(Connector):
     async def account(self) -> Account | None:
         return await self.inner.account()
 
+    @property
+    def order_reach(self) -> timedelta | None:
+        return self.inner.order_reach
+
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self.inner.fetch_orders(cursor)
 

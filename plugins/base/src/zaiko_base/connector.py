@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 
 from zaiko_sdk import (
     Account,
@@ -42,6 +43,10 @@ class BaseConnector(Connector):
     async def account(self) -> Account | None:
         user = await user_of(self._client)
         return Account(user.shop_id, user.shop_name)
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return timedelta(days=self._settings.window_days)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._orders.changed(cursor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 
 from zaiko_sdk import (
     Account,
@@ -47,6 +48,10 @@ class ShopifyConnector(Connector):
     async def account(self) -> Account | None:
         shop = (await self._client.query(SHOP)).inner("shop")
         return Account(shop.text("id"), shop.text_or_empty("myshopifyDomain"))
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return timedelta(days=self._settings.first_fetch_days)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._feed.pages(cursor)
