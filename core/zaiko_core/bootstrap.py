@@ -47,6 +47,7 @@ from zaiko_core.sync.operations import OperationRunner
 from zaiko_core.sync.restore_detector import RestoreDetector, prepare_restored
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.shop_access import ShopAccess
+from zaiko_core.sync.shop_accounts import ShopAccounts
 
 _random = SystemRandom()
 _OBSERVERS_GRACE = 2.0
@@ -118,7 +119,8 @@ class Engine:
         factory = ConnectorFactory(self.registry, self.db, self.secrets, http, environment)
         self._factory = factory
         self.connectors = Connectors(factory.open, clock=self.clock)
-        self._shops = ShopAccess(self.db, self.connectors)
+        accounts = ShopAccounts(self.db)
+        self._shops = ShopAccess(self.db, self.connectors, accounts)
         self._checks = ShopChecks(self.db, self._shops, self._observers, environment)
         self._webhooks = WebhookReceiver(
             self.db, factory, self.connectors, self._shops, environment
@@ -129,6 +131,7 @@ class Engine:
             factory,
             self.connectors,
             self._checks,
+            accounts,
             self._observers,
             self.metrics,
             environment,

@@ -305,6 +305,15 @@ WEBHOOKS: dict[str, tuple[str, str]] = {
         "[]",
     ),
 }
+ACCOUNTS: dict[str, tuple[str, str]] = {
+    "a used shop stays with its account": ("is_other and is_used(uow, record.shop)", "False"),
+    "one account is not two shops of a merchant": ("holder.shop != record.shop", "False"),
+    "one account is not two merchants'": ("holder.merchant != uow.merchant", "False"),
+    "the account of former settings counts for nothing": (
+        "(record.settings, record.secrets) != (asked.settings, asked.secrets)",
+        "False",
+    ),
+}
 OPEN_COUNTS: dict[str, tuple[str, str]] = {
     "an order in flight is no difference": ("now - before.since > visibility", "True"),
     "two counts that stay different are found": ("now - before.since > visibility", "False"),
@@ -406,6 +415,10 @@ MUTANTS = [
     *(
         ("zaiko_core.supervision.webhooks", "sync/test_named_orders.py", name, *change)
         for name, change in WEBHOOKS.items()
+    ),
+    *(
+        ("zaiko_core.app.accounts", "sync/test_accounts.py", name, *change)
+        for name, change in ACCOUNTS.items()
     ),
     *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)

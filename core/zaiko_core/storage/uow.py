@@ -19,6 +19,7 @@ from zaiko_core.app.records import (
 )
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
+from zaiko_core.storage.accounts import AccountRows
 from zaiko_core.storage.additions import AdditionRows
 from zaiko_core.storage.catalogue import MERCHANTS, ProductRows, WarehouseRows
 from zaiko_core.storage.channel import NOTIFIED, NOTIFY, notify_payload
@@ -206,6 +207,10 @@ class StorageUnitOfWork:
     @cached_property
     def named_orders(self) -> NamedOrderRows:
         return NamedOrderRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def accounts(self) -> AccountRows:
+        return AccountRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
     def runs(self) -> RunRows:

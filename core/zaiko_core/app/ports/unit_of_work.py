@@ -14,6 +14,7 @@ from zaiko_core.app.records import (
 )
 
 if TYPE_CHECKING:
+    from zaiko_core.storage.accounts import AccountRows
     from zaiko_core.storage.additions import AdditionRows
     from zaiko_core.storage.catalogue import ProductRows, WarehouseRows
     from zaiko_core.storage.demands import DemandRows
@@ -76,6 +77,8 @@ class UnitOfWork(Protocol):
     def webhooks(self) -> WebhookRows: ...
     @property
     def named_orders(self) -> NamedOrderRows: ...
+    @property
+    def accounts(self) -> AccountRows: ...
     @property
     def runs(self) -> RunRows: ...
     @property
