@@ -189,6 +189,12 @@ class OrderRows(Scope):
         query = select(table.c.order_id).where(*mine, self._is_unreadable())
         return list(self.execute(query.order_by(table.c.order_id).limit(limit)).scalars())
 
+    def any_of(self, shop: str) -> bool:
+        """Return whether the shop has an order."""
+        table = schema.orders
+        query = select(table.c.order_id).where(self.mine(table), table.c.shop == shop)
+        return self.execute(query.limit(1)).scalar() is not None
+
     def open_units(self, shop: str, listings: Collection[str]) -> dict[str, int]:
         """Return the units of these listings in open orders, by the shop's account. Listings
         without any are left out."""
