@@ -11,7 +11,12 @@ import grpc
 import pytest
 from api.bench import Api, World, refused, served
 from zaiko.v1 import error_pb2, movement_pb2, stock_service_pb2
+from zaiko_core.app import links, orders
+from zaiko_core.app.links import LinkDraft
+from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.errors import ServiceError, StorageUnavailable, WriteConflict
+from zaiko_core.domain.links import Part
 
 pytestmark = pytest.mark.anyio
 Request = stock_service_pb2.StreamMovementsRequest
@@ -89,6 +94,48 @@ async def test_answers_are_in_the_order_of_requests_with_the_stock_of_their_revi
     assert await physical(api, world) == 300
 
 
+async def test_facts_of_one_transaction_are_answered_with_the_stock_after_all_of_them(
+    api: Api, world: World
+) -> None:
+    order = {"product": world("products/apple")}
+    await world.write(sell_five)
+    moves = [
+        stock_service_pb2.AdjustStockRequest(
+            **place(world, delta=delta, cause_key=warehouse)
+            | order
+            | {"warehouse": world(f"warehouses/{warehouse}")}
+        )
+        for warehouse, delta in (("tokyo", -8), ("osaka", 8))
+    ]
+    before = await api.call("StockService.ListOversells", oversells(world))
+    answers = await answers_to(
+        api,
+        [
+            Request(sequence=number, parent=world.name, adjustment=fact)
+            for number, fact in enumerate(moves, 1)
+        ],
+    )
+
+    assert {answer.revision for answer in answers} == {answers[0].revision}
+    assert [(answer.stock.physical, answer.stock.free) for answer in answers] == [(10, 5)] * 2
+    assert await api.call("StockService.ListOversells", oversells(world)) == type(before)(
+        revision=answers[0].revision
+    )
+
+
+def sell_five(uow: UnitOfWork) -> None:
+    """Count 5 of 10 apples as ordered: 2 by the order that is there, and 3 by another one."""
+    drafts = [LinkDraft("one", "l1", (Part("apple"),), True)]
+    links.create(uow, drafts, can_sync=lambda connector: None)
+    line = DemandLine("1", "l1", 3, 0, 0, "A-1", "Apple")
+    read = OrderRecord("9", "#9", uow.now, uow.now, DemandState.OPEN, uow.now, (line,))
+    orders.ingest(uow, "one", [read])
+
+
+def oversells(world: World) -> Any:
+    return stock_service_pb2.ListOversellsRequest(parent=world.name)
+
+
 async def test_a_cause_key_repeated_in_the_next_fact_is_recorded_once(
     api: Api, world: World
 ) -> None:
@@ -114,12 +161,18 @@ async def test_every_kind_of_fact_is_recorded(api: Api, world: World) -> None:
         ],
     )
 
-    assert [(answer.stock.physical, answer.stock.allocated) for answer in answers] == [
+    after = answers[-1]
+    assert (after.stock.physical, after.stock.allocated, after.sequence) == (6, 0, 5)
+    request = stock_service_pb2.ListMovementsRequest(
+        parent=world.name, filter={"product": world("products/pear")}
+    )
+    journal = (await api.call("StockService.ListMovements", request)).movements
+    assert [(one.physical_delta, one.allocated_delta) for one in reversed(journal)] == [
         (10, 0),
-        (9, 0),
-        (9, 4),
-        (9, 3),
-        (6, 0),
+        (-1, 0),
+        (0, 4),
+        (0, -1),
+        (-3, -3),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from support.world import MERCHANT, WAREHOUSE, World, order
 from zaiko_core.app import stock
+from zaiko_core.app.posting import LIMIT
 from zaiko_core.app.records import Page
 from zaiko_core.domain.demand import DemandState
 from zaiko_core.domain.errors import (
@@ -141,7 +142,7 @@ def test_receipts_of_one_call_are_recorded_all_or_none(world: World) -> None:
     delivered(world, ("tea", 1, "a"))
     before = world.stock("tea")
 
-    for wrong in (("coffee", 1, "x"), ("tea", 2, "a"), ("tea", stock.LIMIT, "x")):
+    for wrong in (("coffee", 1, "x"), ("tea", 2, "a"), ("tea", LIMIT, "x")):
         with pytest.raises((NotFound, CauseKeyReused, StockLimitExceeded)):
             delivered(world, ("tea", 3, "b"), wrong)
         assert world.stock("tea") == before
@@ -149,13 +150,13 @@ def test_receipts_of_one_call_are_recorded_all_or_none(world: World) -> None:
 
 def test_the_limit_holds_for_the_sum_of_a_call_and_is_not_one_unit_lower(world: World) -> None:
     delivered(world, ("tea", 1, "a"))
-    half = stock.LIMIT // 2
+    half = LIMIT // 2
     with pytest.raises(StockLimitExceeded):
         delivered(world, ("tea", half, "b"), ("tea", half, "c"))
 
     delivered(world, ("tea", half, "b"), ("tea", half - 1, "c"))
 
-    assert world.stock("tea").balance.physical == stock.LIMIT
+    assert world.stock("tea").balance.physical == LIMIT
 
 
 def test_a_repeated_allocation_and_a_repeated_count_change_nothing(world: World) -> None:

@@ -10,24 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zaiko_core.app import order_numbers, receiving, root_cause, shops
+from zaiko_core.app import order_numbers, receiving, shops
 from zaiko_core.app.due_marks import mark_products_due
 from zaiko_core.app.ports import UnitOfWork
+from zaiko_core.app.posting import Posted, Posting, post, reused, settle
 from zaiko_core.app.records import ProductRecord, StockRecord
 from zaiko_core.domain.demand import Demand, difference
 from zaiko_core.domain.errors import (
-    CauseKeyReused,
     DemandExceeded,
     InsufficientStock,
     NotFound,
     ProductArchived,
-    StockLimitExceeded,
 )
-from zaiko_core.domain.stock import Delta, DemandRef, Entry, Movement, MovementKind
-
-LIMIT = 1_000_000_000
-"""The largest quantity of anything (units)."""
-
+from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
 
 _Change = Callable[[Demand, int], tuple[Demand, int, int]]
 """(demand, units held in the warehouse) → the same after the change, and the change of physical."""
@@ -79,15 +74,6 @@ class Binding:
     occurred_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """A movement, the stock after this call, and whether the movement had been recorded before."""
-
-    movement: Movement
-    stock: StockRecord
-    already_recorded: bool
-
-
 def set_reserves(
     uow: UnitOfWork, reserves: Mapping[str, int]
 ) -> tuple[dict[str, StockRecord], int]:
@@ -121,6 +107,36 @@ def set_escrow(uow: UnitOfWork, product: str, below: int) -> tuple[StockRecord, 
 def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
     """Record receipts, all or none. A cause key may repeat an earlier call, but not another receipt
     of this one."""
+    return settle(uow, post_receipts(uow, receipts))
+
+
+def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
+    """Correct physical. Raises InsufficientStock when it would fall below what the warehouse has
+    allocated."""
+    return settle(uow, [post_adjustment(uow, adjustment)])[0]
+
+
+def allocate(uow: UnitOfWork, binding: Binding) -> Posting:
+    """Hold units for a demand. `free` stays as long as the demand has that many units open; units
+    beyond count as ordered. Raises InsufficientStock when the warehouse has fewer deliverable
+    units."""
+    return settle(uow, [post_allocation(uow, binding)])[0]
+
+
+def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
+    """Release units that a warehouse holds for a demand. Raises DemandExceeded when it holds
+    fewer."""
+    return settle(uow, [post_deallocation(uow, binding)])[0]
+
+
+def ship(uow: UnitOfWork, binding: Binding) -> Posting:
+    """Ship held units: physical, allocated and open fall together. Raises DemandExceeded when fewer
+    are held."""
+    return settle(uow, [post_shipment(uow, binding)])[0]
+
+
+def post_receipts(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posted]:
+    """Post receipts as `receive` records them."""
     entries = [
         Entry(
             product=receipt.product,
@@ -136,16 +152,13 @@ def receive(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posting]:
     products = _check_places(
         uow, {(entry.product, entry.warehouse) for entry in entries}, arriving=True
     )
-    postings = _post(uow, entries)
-    receiving.queue(
-        uow, products, [posting.movement for posting in postings if not posting.already_recorded]
-    )
-    return postings
+    posted = post(uow, entries)
+    receiving.queue(uow, products, [one.movement for one in posted if not one.already_recorded])
+    return posted
 
 
-def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
-    """Correct physical. Raises InsufficientStock when it would fall below what the warehouse has
-    allocated."""
+def post_adjustment(uow: UnitOfWork, adjustment: Adjustment) -> Posted:
+    """Post a correction as `adjust` records it."""
     _check_places(uow, {(adjustment.product, adjustment.warehouse)})
     known = uow.stocks.by_cause([adjustment.cause]).get(adjustment.cause)
     physical, allocated = _shelf(uow, adjustment.product, adjustment.warehouse)
@@ -176,13 +189,11 @@ def adjust(uow: UnitOfWork, adjustment: Adjustment) -> Posting:
         note=adjustment.note,
         occurred_at=adjustment.occurred_at or uow.now,
     )
-    return _post(uow, [entry])[0]
+    return post(uow, [entry])[0]
 
 
-def allocate(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Hold units for a demand. `free` stays as long as the demand has that many units open; units
-    beyond count as ordered. Raises InsufficientStock when the warehouse has fewer deliverable
-    units."""
+def post_allocation(uow: UnitOfWork, binding: Binding) -> Posted:
+    """Post an allocation as `allocate` records it."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
         physical, allocated = _shelf(uow, binding.product, binding.warehouse)
@@ -199,9 +210,8 @@ def allocate(uow: UnitOfWork, binding: Binding) -> Posting:
     return _bind(uow, binding, MovementKind.ALLOCATE, change)
 
 
-def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Release units that a warehouse holds for a demand. Raises DemandExceeded when it holds
-    fewer."""
+def post_deallocation(uow: UnitOfWork, binding: Binding) -> Posted:
+    """Post a deallocation as `deallocate` records it."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
         _check_held(binding, held)
@@ -210,9 +220,8 @@ def deallocate(uow: UnitOfWork, binding: Binding) -> Posting:
     return _bind(uow, binding, MovementKind.DEALLOCATE, change)
 
 
-def ship(uow: UnitOfWork, binding: Binding) -> Posting:
-    """Ship held units: physical, allocated and open fall together. Raises DemandExceeded when fewer
-    are held."""
+def post_shipment(uow: UnitOfWork, binding: Binding) -> Posted:
+    """Post a shipment as `ship` records it."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
         _check_held(binding, held)
@@ -224,7 +233,7 @@ def ship(uow: UnitOfWork, binding: Binding) -> Posting:
     return _bind(uow, binding, MovementKind.SHIP, change)
 
 
-def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change) -> Posting:
+def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change) -> Posted:
     _check_places(uow, {(binding.product, binding.warehouse)})
     ref = _demand_of(uow, binding.demand)
     known = uow.stocks.by_cause([binding.cause])
@@ -241,8 +250,8 @@ def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change
             ref,
         )
         if abs(same.delta.allocated) != binding.quantity:
-            raise _reused(binding.cause)
-        return _post(uow, [same])[0]
+            raise reused(binding.cause)
+        return post(uow, [same])[0]
     demand = uow.demands.get(ref.shop, [ref.order]).get((ref.order, binding.product), Demand())
     held = uow.demands.allocated(ref, binding.product).get(binding.warehouse, 0)
     new, held, physical = change(demand, held)
@@ -258,7 +267,7 @@ def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change
         note=binding.note,
         occurred_at=binding.occurred_at or uow.now,
     )
-    return _post(uow, [entry])[0]
+    return post(uow, [entry])[0]
 
 
 def _demand_of(uow: UnitOfWork, named: DemandRef) -> DemandRef:
@@ -273,56 +282,6 @@ def _demand_of(uow: UnitOfWork, named: DemandRef) -> DemandRef:
         if not known:
             raise NotFound(f"merchants/{uow.merchant}/shops/{named.shop}")
     return DemandRef(named.shop, order)
-
-
-def _post(uow: UnitOfWork, entries: Sequence[Entry]) -> list[Posting]:
-    known = uow.stocks.by_cause([entry.cause for entry in entries])
-    for entry in entries:
-        if entry.cause in known and not _same_fact(known[entry.cause].entry, entry):
-            raise _reused(entry.cause)
-    fresh = [entry for entry in entries if entry.cause not in known]
-    _check_limit(uow, fresh)
-    posted = uow.stocks.post(fresh)
-    root_cause.examine(uow, posted)
-    moved = {movement.entry.cause: movement for movement in posted}
-    if fresh:
-        mark_products_due(uow, {entry.product for entry in fresh})
-    stocks = uow.stocks.get({entry.product for entry in entries})
-    return [
-        Posting(
-            movement=known.get(entry.cause) or moved[entry.cause],
-            stock=stocks[entry.product],
-            already_recorded=entry.cause in known,
-        )
-        for entry in entries
-    ]
-
-
-def _check_limit(uow: UnitOfWork, entries: Sequence[Entry]) -> None:
-    arriving: dict[str, int] = {}
-    for entry in entries:
-        arriving[entry.product] = arriving.get(entry.product, 0) + entry.delta.physical
-    for product in sorted(
-        uow.stocks.exceeding(
-            {product: LIMIT - units for product, units in arriving.items() if units > 0}
-        )
-    ):
-        raise StockLimitExceeded(
-            f"product {product} would have more than {LIMIT} units; check the quantity",
-            product=product,
-        )
-
-
-def _same_fact(one: Entry, other: Entry) -> bool:
-    """Return whether two entries record the same fact. Its time and note may differ when it is
-    repeated."""
-    return (one.product, one.kind, one.delta, one.warehouse, one.demand) == (
-        other.product,
-        other.kind,
-        other.delta,
-        other.warehouse,
-        other.demand,
-    )
 
 
 def _check_places(
@@ -363,10 +322,3 @@ def _check_held(binding: Binding, held: int) -> None:
             ),
             held=str(held),
         )
-
-
-def _reused(cause: str) -> CauseKeyReused:
-    return CauseKeyReused(
-        f"the cause key {cause!r} has recorded another fact; use a new key for a new fact",
-        cause=cause,
-    )

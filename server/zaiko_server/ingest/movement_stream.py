@@ -11,7 +11,8 @@ from typing import Any
 
 from zaiko.v1 import error_pb2, stock_service_pb2
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.stock import Posting, Receipt, receive
+from zaiko_core.app.posting import Posted, Posting, settle
+from zaiko_core.app.stock import Receipt, post_receipts
 from zaiko_core.domain.errors import Denied, ServiceError, StorageUnavailable, WriteConflict
 from zaiko_core.storage.transactions import system_now
 
@@ -24,10 +25,10 @@ from zaiko_server.validate.check import check
 from zaiko_server.watch.slots import StreamSlots
 
 Response = stock_service_pb2.StreamMovementsResponse
-Post = Callable[[UnitOfWork], Posting]
+Post = Callable[[UnitOfWork], Posted]
 Fact = Receipt | Post
 """Receipts may come in thousands and are recorded many at a time. Other facts depend on what was
-recorded before them, and are recorded one by one."""
+recorded before them, and are posted one by one."""
 
 RecordGroup = Callable[[str, Callable[[UnitOfWork], list[Response]]], Awaitable[list[Response]]]
 """Runs one transaction of a merchant (services.calls.Calls.record)."""
@@ -117,8 +118,13 @@ class MovementStream:
         merchant = facts[0].merchant
 
         def work(uow: UnitOfWork) -> list[Response]:
+            outcomes = [found for batch in _batches(facts) for found in _posted(uow, batch)]
+            settled = iter(settle(uow, [one for one in outcomes if isinstance(one, Posted)]))
             return [
-                response for batch in _batches(facts) for response in _record(uow, merchant, batch)
+                _recorded(uow, merchant, fact.sequence, next(settled))
+                if isinstance(outcome, Posted)
+                else _refused(fact.sequence, outcome)
+                for fact, outcome in zip(facts, outcomes, strict=True)
             ]
 
         try:
@@ -148,38 +154,36 @@ def _batches(facts: Sequence[_Streamed]) -> Iterator[list[_Streamed]]:
         yield batch
 
 
-def _record(uow: UnitOfWork, merchant: str, batch: Sequence[_Streamed]) -> Iterator[Response]:
-    """Record facts together, and yield their responses. Use cases check before they write, so a
+def _posted(uow: UnitOfWork, batch: Sequence[_Streamed]) -> Iterator[Posted | ServiceError]:
+    """Post facts together, and yield what became of each. Use cases check before they write, so a
     refused fact has written nothing: no savepoint is needed, and when one of many is refused, each
-    is recorded alone (ADR 0016)."""
+    is posted alone (ADR 0016)."""
     receipts = [fact.found for fact in batch if isinstance(fact.found, Receipt)]
     if len(receipts) > 1:
         try:
-            postings = receive(uow, receipts)
+            posted = post_receipts(uow, receipts)
         except Denied:
             raise
         except ServiceError:
             pass
         else:
-            for fact, posting in zip(batch, postings, strict=True):
-                yield _recorded(uow, merchant, fact.sequence, posting)
+            yield from posted
             return
     for fact in batch:
-        yield _record_one(uow, merchant, fact)
+        yield _posted_alone(uow, fact)
 
 
-def _record_one(uow: UnitOfWork, merchant: str, fact: _Streamed) -> Response:
+def _posted_alone(uow: UnitOfWork, fact: _Streamed) -> Posted | ServiceError:
     if isinstance(fact.found, ServiceError):
-        return _refused(fact.sequence, fact.found)
+        return fact.found
     try:
-        posting = (
-            receive(uow, [fact.found])[0] if isinstance(fact.found, Receipt) else fact.found(uow)
-        )
+        if isinstance(fact.found, Receipt):
+            return post_receipts(uow, [fact.found])[0]
+        return fact.found(uow)
     except Denied:
         raise
     except ServiceError as error:
-        return _refused(fact.sequence, error)
-    return _recorded(uow, merchant, fact.sequence, posting)
+        return error
 
 
 def _recorded(uow: UnitOfWork, merchant: str, sequence: int, posting: Posting) -> Response:

@@ -12,8 +12,9 @@ from zaiko.v1 import movement_pb2, oversell_pb2, stock_service_pb2_grpc
 from zaiko.v1 import stock_service_pb2 as pb
 from zaiko_core.app import catalogue, explain, stock
 from zaiko_core.app.ports import Mergeable, UnitOfWork
+from zaiko_core.app.posting import Posted, Posting
 from zaiko_core.app.records import StockRecord
-from zaiko_core.app.stock import Adjustment, Binding, Posting, Receipt
+from zaiko_core.app.stock import Adjustment, Binding, Receipt
 from zaiko_core.domain.errors import CauseKeyReused, NotFound
 from zaiko_core.domain.stock import MovementKind
 
@@ -36,10 +37,10 @@ what was recorded."""
 _PROMISES, _MOST_PROMISES = 100, 1_000
 """Demands that an explanation lists one by one, by default and at most."""
 
-_BINDS: Mapping[type[Message], Callable[[UnitOfWork, Binding], Posting]] = {
-    pb.AllocateStockRequest: stock.allocate,
-    pb.DeallocateStockRequest: stock.deallocate,
-    pb.ShipStockRequest: stock.ship,
+_BINDS: Mapping[type[Message], Callable[[UnitOfWork, Binding], Posted]] = {
+    pb.AllocateStockRequest: stock.post_allocation,
+    pb.DeallocateStockRequest: stock.post_deallocation,
+    pb.ShipStockRequest: stock.post_shipment,
 }
 
 
@@ -310,14 +311,14 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             async for response in responses:
                 yield response
 
-    def _posting(self, request: Any) -> Receipt | Callable[[UnitOfWork], Posting]:
-        """Return a streamed fact, or the function that records it. `zaiko_core.app.stock` checks
+    def _posting(self, request: Any) -> Receipt | Callable[[UnitOfWork], Posted]:
+        """Return a streamed fact, or the function that posts it. `zaiko_core.app.stock` checks
         everything before it writes."""
         if isinstance(request, pb.RecordReceiptRequest):
             return Receipt(**self._fact(request), quantity=request.quantity)
         if isinstance(request, pb.AdjustStockRequest):
             adjustment = Adjustment(**self._fact(request), delta=request.delta)
-            return lambda uow: stock.adjust(uow, adjustment)
+            return lambda uow: stock.post_adjustment(uow, adjustment)
         binding, bind = self._binding(request), _BINDS[type(request)]
         return lambda uow: bind(uow, binding)
 

@@ -1056,8 +1056,8 @@ class StreamMovementsResponse(message.Message):
     """The merchant's revision that this response reflects; 0 with a problem."""
     @builtins.property
     def stock(self) -> stock_pb2.Stock:
-        """The fact is recorded. The stock of the product as of `revision`, which facts sent shortly
-        after it may share.
+        """The fact is recorded. The stock of the product after everything that its transaction
+        recorded, as of `revision`, which facts sent shortly before and after it may share.
         """
 
     @builtins.property
