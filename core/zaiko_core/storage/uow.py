@@ -100,7 +100,7 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
     if by is Trigger.CHANGE:
         stays = or_(stays, table.c.attempt > 0)
     elif by is Trigger.WEBHOOK:
-        # Where only the numbers wait, the order that the platform tells of is read.
+        # Where only the numbers wait, the order behind the notification is read.
         stays = or_(stays, and_(table.c.attempt > 0, table.c.sending_retry_at.is_(None)))
     values = {
         "trigger_seq": table.c.trigger_seq + 1,
