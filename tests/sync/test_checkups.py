@@ -88,7 +88,7 @@ class Checked(Simulation):
 
     def state(self) -> str:
         now = int(self.clock.now().timestamp() * 1_000_000)
-        message = status(MERCHANT, self.shop, {}, differing=0, missing=None, now=now)
+        message = status(MERCHANT, self.shop, {}, differing=0, synced=0, missing=None, now=now)
         field = message.DESCRIPTOR.fields_by_name["credentials_state"]
         return str(field.enum_type.values_by_number[message.credentials_state].name).removeprefix(
             "CREDENTIALS_STATE_"
