@@ -12,6 +12,7 @@ from typing import Any
 from zaiko_sdk.capabilities import Capability, InventoryMode
 from zaiko_sdk.context import ShopContext
 from zaiko_sdk.model import (
+    Account,
     Finding,
     InventoryLevel,
     InventoryWrite,
@@ -69,13 +70,34 @@ class Connector(ABC):
         not be asked at all.
         """
 
+    async def account(self) -> Account | None:
+        """Return which account of the platform the settings lead to, or None where the platform
+        does not say.
+
+        The host asks before it reads or writes anything with new settings or credentials, so that
+        it takes no order of another account for one of this shop, and counts none twice when one
+        account is connected as two shops. Reads only, one request where possible. Refused
+        credentials are CredentialsRejected.
+        """
+        return None
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        """How far back the first fetch finds an open order, by its last change or by when it was
+        placed. None: however old it is.
+
+        A reach is shown to the merchant, because an open order beyond it holds no stock: a
+        pre-order, say. Declare one only where the platform cannot be asked for its open orders.
+        """
+        return None
+
     @abstractmethod
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         """Yield what changed since `cursor`, oldest change first, in pages of at most a few hundred
         orders.
 
-        None means the first fetch of this shop: begin as far back as open orders can reasonably be
-        (the connector's choice, at least 30 days where the platform allows it). Pages may repeat
+        None means the first fetch of this shop, or a lost cursor: deliver every open order, however
+        old it is, or say in `order_reach` how far back this looks. Pages may repeat
         orders of earlier ones: the connector reaches back by its platform's search lag, and the
         host removes duplicates.
 

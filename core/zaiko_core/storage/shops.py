@@ -52,8 +52,12 @@ _OF_RUNS = {
     "audited_at",
     "checked_at",
     "credentials_expire_at",
+    "unreadable_orders",
     "additions_due_at",
     "named_due_at",
+    "account",
+    "account_name",
+    "account_at",
     "status_revision",
     "due_at",
     "catalogue_asked_at",
@@ -226,6 +230,31 @@ class ShopRows(Scope):
         )
         self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | progress)
 
+    def save_account(self, shop: str, account: str, name: str) -> None:
+        """Save which account of the platform the shop is, as it was found out now."""
+        table = schema.shops
+        self.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop)
+            .values(account=account, account_name=name, account_at=self.now)
+        )
+
+    def forget_account_check(self, shop: str) -> None:
+        """Have it asked again which account the shop is."""
+        table = schema.shops
+        self.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(account_at=None)
+        )
+
+    def forget_orders_read(self, shop: str) -> None:
+        """Read the shop's orders from the beginning."""
+        table = schema.shops
+        self.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop)
+            .values(order_cursor=None, orders_complete_until=None, orders_read_at=None)
+        )
+
     def save_ordered(self, shop: str) -> None:
         """Save that orders brought something new now."""
         table = schema.shops
@@ -300,6 +329,18 @@ class ShopRows(Scope):
         self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now)
         )
+
+    def count_unreadable(self, shop: str) -> None:
+        """Count the shop's orders that may be open and cannot be read."""
+        shops, orders = schema.shops, schema.orders
+        number = select(func.count()).where(
+            self.mine(orders),
+            orders.c.shop == shop,
+            orders.c.unreadable_at.is_not(None),
+            orders.c.released_at.is_(None),
+        )
+        values = {"unreadable_orders": number.scalar_subquery(), "status_revision": self.revision}
+        self.execute(update(shops).where(self.mine(shops), shops.c.shop == shop).values(values))
 
     def save_check(self, shop: str, expire_at: int | None, *, status_changed: bool) -> None:
         table = schema.shops

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -39,6 +41,15 @@ class EcforceConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client, self._settings)
+
+    async def account(self) -> Account | None:
+        # UNCONFIRMED: whether any reply names the shop. Its address is the only identity known; a
+        # shop that moves to another address looks like another account.
+        return Account(self._settings.origin)
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return timedelta(days=self._settings.first_fetch_days)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._orders.changed(cursor)

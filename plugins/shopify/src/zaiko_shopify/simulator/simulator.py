@@ -57,10 +57,19 @@ class ShopifySimulator(Simulator):
     created by API with default options)."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.shop = Shop()
+        super().__init__()
         self.platform = Platform(self.shop, CLIENT_SECRET)
         self.front = Front(self.shop, self.platform, self.lock)
+
+    @property
+    def account(self) -> str:
+        """Which account of the platform the shop is."""
+        return self.shop.account
+
+    @account.setter
+    def account(self, account: str) -> None:
+        self.shop.account = account
 
     def routes(self) -> Sequence[BaseRoute]:
         return self.front.routes()
@@ -111,6 +120,7 @@ class ShopifySimulator(Simulator):
                 financial=options.get("financial", "PAID"),
                 custom=options.get("custom", {}),
                 moves_stock=bool(options.get("moves_stock", True)),
+                days_ago=float(options.get("days_ago", 0)),
             )
             self.platform.webhooks.order_changed(order, "ORDERS_CREATE")
             return gid("Order", order.number)
