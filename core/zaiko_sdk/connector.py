@@ -12,6 +12,7 @@ from typing import Any
 from zaiko_sdk.capabilities import Capability, InventoryMode
 from zaiko_sdk.context import ShopContext
 from zaiko_sdk.model import (
+    Account,
     Finding,
     InventoryLevel,
     InventoryWrite,
@@ -68,6 +69,17 @@ class Connector(ABC):
         A shop that refuses them is a finding, not an exception. Raise Retry when the platform could
         not be asked at all.
         """
+
+    async def account(self) -> Account | None:
+        """Return which account of the platform the settings lead to, or None where the platform
+        does not say.
+
+        The host asks before it reads or writes anything with new settings or credentials, so that
+        it takes no order of another account for one of this shop, and counts none twice when one
+        account is connected as two shops. Reads only, one request where possible. Refused
+        credentials are CredentialsRejected.
+        """
+        return None
 
     @property
     def order_reach(self) -> timedelta | None:

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -29,6 +29,8 @@ from zaiko_sdk.testing.fakeshop import FakeShop, fake_connector
 from support.world import MERCHANT, World
 
 VISIBILITY = 30.0
+STEPS = 0.2
+"""How many of the crashes come with a step of the clock."""
 KEY = Fernet.generate_key().decode()
 
 
@@ -55,6 +57,26 @@ def unsynced(uow: UnitOfWork) -> list[str]:
 
 
 @dataclass
+class HostClock:
+    """The clock of the engine's host, which may be wrong by `skew`. The platforms' is right."""
+
+    real: FakeClock
+    skew: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """Return what the host takes for the time."""
+        return self.real.now() + self.skew
+
+    def monotonic(self) -> float:
+        """Return the seconds since the start, which no step changes."""
+        return self.real.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        await self.real.sleep(seconds)
+
+
+@dataclass
 class Simulation:
     """Shops named by their mode, which all sell `tea`. `chaos` is the probability of an event at
     each request to a shop."""
@@ -65,12 +87,15 @@ class Simulation:
     clock: FakeClock = field(default_factory=FakeClock)
     calm: bool = False
     faults: int = 0
+    shipped: dict[tuple[str, str], int] | None = None
+    """Units that the warehouse shipped, by shop and order; None: it reports no shipments."""
     violations: list[str] = field(default_factory=list)
     synced: dict[str, int] = field(default_factory=dict)
     """The revision that each shop was synced to."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self.host = HostClock(self.clock)
         self.shops = {
             mode.value.replace("_", "-"): FakeShop(self.clock, mode, {"tea": 0})
             for mode in InventoryMode
@@ -98,8 +123,8 @@ class Simulation:
             EngineConfig(self.url, [KEY], run_shops=False),
             log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
             registry=registry,
-            clock=self.clock,
-            now=lambda: micros(self.clock.now()),
+            clock=self.host,
+            now=lambda: micros(self.host.now()),
             new_id=lambda: f"{next(self.ids):08d}",
             jitter=self.random.random,
         )
@@ -238,13 +263,23 @@ class Simulation:
         """Run one turn of the scheduler. A killed process leaves its lease behind, and a new
         process continues once the lease has expired."""
         try:
+            self.loop.run_until_complete(self.engine.note_time())
             self.loop.run_until_complete(self.engine.run_due())
         except Killed:
             self.engine.db.close()
+            if self.random.random() < STEPS:
+                self.step_clock()
             self.engine = self.new_engine()
             self.world.db = self.engine.db
             self.clock.advance(6)
         self.check_settled()
+
+    def step_clock(self) -> None:
+        """Set the clock of the host back, as a power cut with a dead battery does; or right
+        again."""
+        self.faults += 1
+        back = timedelta(seconds=self.random.choice([3_600, 86_400]))
+        self.host.skew = timedelta() if self.host.skew else -back
 
     def check_settled(self) -> None:
         """Record a violation for a shop whose synced revision falls, or with a link that lacks a
@@ -284,19 +319,56 @@ class Simulation:
             choice = self.random.random()
             if choice < 0.1:
                 self.world.receive("tea", self.random.randint(1, 10))
+            elif choice < 0.2 and self.shipped is not None:
+                self.ship_from_warehouse()
             elif choice < 0.15:
                 self.world.reserve("tea", self.random.randint(0, 5))
             self.run_due()
             self.clock.advance(self.random.choice(pauses))
 
+    def report_shipments(self) -> None:
+        """Let the warehouse report from now on what it ships for orders of shops: then only that
+        frees stock, whatever the shops call shipped."""
+        shop = next(iter(self.shops))
+        self.shops[shop].place({"tea": 1})
+        self.settle(turns=1)
+        self.shipped = {}
+        self.ship_from_warehouse()
+        self.calm = False
+
+    def ship_from_warehouse(self) -> None:
+        """Let the warehouse ship a part of an order that was read, by the number on its slip."""
+        assert self.shipped is not None
+        shop, db = self.random.choice(list(self.shops)), self.world.db
+        waiting = db.read_sync(MERCHANT, lambda uow: uow.demands.unsettled(shop, limit=100))
+        if not waiting and self.shipped:
+            return
+        shop = shop if waiting else next(iter(self.shops))
+        order = self.random.choice(waiting or ["1"])
+        demands = db.read_sync(MERCHANT, lambda uow: uow.demands.get(shop, [order]))
+        most = min(demands[order, "tea"].open, self.world.stock("tea").balance.physical)
+        if most > 0:
+            units = self.random.randint(1, most)
+            self.world.bind("allocate", shop, f"#{order}", "tea", units)
+            self.world.bind("ship", shop, f"#{order}", "tea", units)
+            self.shipped[shop, order] = self.shipped.get((shop, order), 0) + units
+
     def ordered_units(self) -> int:
-        """Return the units in open orders of all shops, whether the engine has seen them or not."""
+        """Return the units in open orders of all shops, whether the engine has seen them or not.
+        Where the warehouse reports its shipments, an order is open until it has shipped it."""
+        shipped, states = self.shipped, ("OPEN",) if self.shipped is None else ("OPEN", "SHIPPED")
         return sum(
-            line.ordered - line.cancelled - line.fulfilled
-            for shop in self.shops.values()
-            for placed in shop.orders.values()
-            if placed.order.state == "OPEN"
-            for line in placed.order.lines
+            max(
+                0,
+                sum(
+                    line.ordered - line.cancelled - (line.fulfilled if shipped is None else 0)
+                    for line in placed.order.lines
+                )
+                - (shipped or {}).get((name, order), 0),
+            )
+            for name, shop in self.shops.items()
+            for order, placed in shop.orders.items()
+            if placed.order.state in states
         )
 
     def wrong(self) -> list[str]:

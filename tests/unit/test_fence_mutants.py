@@ -305,6 +305,15 @@ WEBHOOKS: dict[str, tuple[str, str]] = {
         "[]",
     ),
 }
+ACCOUNTS: dict[str, tuple[str, str]] = {
+    "a used shop stays with its account": ("is_other and is_used(uow, record.shop)", "False"),
+    "one account is not two shops of a merchant": ("holder.shop != record.shop", "False"),
+    "one account is not two merchants'": ("holder.merchant != uow.merchant", "False"),
+    "the account of former settings counts for nothing": (
+        "(record.settings, record.secrets) != (asked.settings, asked.secrets)",
+        "False",
+    ),
+}
 OPEN_COUNTS: dict[str, tuple[str, str]] = {
     "an order in flight is no difference": ("now - before.since > visibility", "True"),
     "two counts that stay different are found": ("now - before.since > visibility", "False"),
@@ -365,6 +374,17 @@ FACTS = [
     ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
+CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.storage.jobs": {
+        "a lease that cannot be is void": (
+            "table.c.lease_until <= now, void)",
+            "table.c.lease_until <= now)",
+        ),
+    },
+    "zaiko_core.sync.clock_watch": {
+        "what would wait for the clock is brought back": ("if noted.step > _STEP:", "if False:"),
+    },
+}
 
 CLOSING: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
     ("zaiko_core.domain.shop_word", "store/test_closing.py"): {
@@ -444,6 +464,10 @@ MUTANTS = [
         for name, change in WEBHOOKS.items()
     ),
     *(
+        ("zaiko_core.app.accounts", "sync/test_accounts.py", name, *change)
+        for name, change in ACCOUNTS.items()
+    ),
+    *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
         for name, change in QUOTA.items()
     ),
@@ -463,6 +487,11 @@ MUTANTS = [
     *(
         (module, tests, name, *change)
         for (module, tests), changes in CLOSING.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, "sync/test_clock_steps.py", name, *change)
+        for module, changes in CLOCK_STEPS.items()
         for name, change in changes.items()
     ),
 ]

@@ -38,6 +38,8 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     before = get(uow, changed.shop)
     reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
+    if reconfigured:
+        uow.shops.forget_account_check(changed.shop)
     if before.secrets != changed.secrets:
         uow.shops.forget_state(changed.shop)
         uow.shops.forget_check(changed.shop)

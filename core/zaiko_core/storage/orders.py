@@ -181,6 +181,12 @@ class OrderRows(Scope):
         )
         return list(self.execute(found.order_by("order_id").limit(limit)).scalars())
 
+    def any_of(self, shop: str) -> bool:
+        """Return whether the shop has an order."""
+        table = schema.orders
+        query = select(table.c.order_id).where(self.mine(table), table.c.shop == shop)
+        return self.execute(query.limit(1)).scalar() is not None
+
     def open_units(self, shop: str, listings: Collection[str]) -> dict[str, int]:
         """Return the units of these listings in open orders, by the shop's account. Listings
         without any are left out."""

@@ -54,6 +54,9 @@ _OF_RUNS = {
     "credentials_expire_at",
     "additions_due_at",
     "named_due_at",
+    "account",
+    "account_name",
+    "account_at",
     "status_revision",
     "due_at",
     "catalogue_asked_at",
@@ -225,6 +228,31 @@ class ShopRows(Scope):
             orders_complete_until=complete_until,
         )
         self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | progress)
+
+    def save_account(self, shop: str, account: str, name: str) -> None:
+        """Save which account of the platform the shop is, as it was found out now."""
+        table = schema.shops
+        self.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop)
+            .values(account=account, account_name=name, account_at=self.now)
+        )
+
+    def forget_account_check(self, shop: str) -> None:
+        """Have it asked again which account the shop is."""
+        table = schema.shops
+        self.execute(
+            update(table).where(self.mine(table), table.c.shop == shop).values(account_at=None)
+        )
+
+    def forget_orders_read(self, shop: str) -> None:
+        """Read the shop's orders from the beginning."""
+        table = schema.shops
+        self.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop)
+            .values(order_cursor=None, orders_complete_until=None, orders_read_at=None)
+        )
 
     def save_ordered(self, shop: str) -> None:
         """Save that orders brought something new now."""

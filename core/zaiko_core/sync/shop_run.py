@@ -3,6 +3,7 @@ table of phases in ARCHITECTURE.md says what may follow what."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from opentelemetry.trace import Tracer
@@ -29,17 +30,21 @@ fairness."""
 
 @dataclass(slots=True)
 class ShopRun:
-    """One run, used once. `adjust` asks the plugins."""
+    """One run, used once. `adjust` asks the plugins. `confirm_account` is called first, and raises
+    where the shop is not the account that it was."""
 
     context: RunContext
     adjust: sync.Adjust = sync.unadjusted
     tracer: Tracer = tracing.OFF
+    confirm_account: Callable[[], Awaitable[None]] | None = None
 
     async def execute(self) -> RunResult:
-        """Run to the end, and return how it ended. Only LeaseLost, cancellation of the task and
-        storage trouble are raised."""
+        """Run to the end, and return how it ended. Only LeaseLost, cancellation of the task,
+        storage trouble and what `confirm_account` refuses are raised."""
         orders = OrderFeed(self.context)
         try:
+            if self.confirm_account is not None:
+                await self.confirm_account()
             is_finished = await self._rounds(orders)
         except ConnectorError as error:
             result = self._failed(error)

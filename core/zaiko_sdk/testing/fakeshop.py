@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from zaiko_sdk import (
+    Account,
     Capability,
     Clock,
     Connector,
@@ -66,6 +67,8 @@ class FakeShop:
     deleted: set[str] = field(default_factory=set)
     notified: int = 0
     """Notifications so far."""
+    account: Account | None = None
+    """Which account of the platform it is; None: the platform does not say."""
     findings: Sequence[Finding] = ()
     """What a check finds."""
     order_reach: timedelta | None = None
@@ -186,6 +189,11 @@ class FakeConnector(Connector):
     async def check(self) -> Sequence[Finding]:
         self._interfere("before", "check")
         return self._shop.findings
+
+    async def account(self) -> Account | None:
+        if self._shop.account is not None:
+            self._interfere("before", "account")
+        return self._shop.account
 
     @property
     def order_reach(self) -> timedelta | None:

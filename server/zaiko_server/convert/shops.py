@@ -32,6 +32,8 @@ _HOLDING = frozenset(
         "SETTINGS_INVALID",
         "CONNECTOR_NOT_LOADED",
         "SECRET_KEY_MISSING",
+        "ACCOUNT_CHANGED",
+        "ACCOUNT_TAKEN",
     }
 )
 """The reasons for which a shop is held until a person acts."""
@@ -56,6 +58,8 @@ def shop(
         drift_policy=shop_pb2.Shop.DRIFT_POLICY_HOLD
         if record.hold_drift
         else shop_pb2.Shop.DRIFT_POLICY_HEAL,
+        account=record.account,
+        account_name=record.account_name,
         shipped_frees=shop_pb2.Shop.ShippedFrees.Value(
             f"SHIPPED_FREES_{record.shipped_frees.value}"
         ),

@@ -39,6 +39,11 @@ class ShopRecord:
     """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
     named_due_at: int | None = None
     """When an order that a notification named is to be read (ADR 0040)."""
+    account: str = ""
+    """The platform's own id of its account (ADR 0040); empty: not known."""
+    account_name: str = ""
+    account_at: int | None = None
+    """When that was found out; None: not since the settings last changed."""
     hold_drift: bool = False
     """Whether a number that was edited in the shop waits for a person instead of being set
     right."""

@@ -51,6 +51,10 @@ shops = Table(
     maybe_time("credentials_expire_at"),
     maybe_time("additions_due_at"),  # the earliest of its addition_places (ADR 0017)
     maybe_time("named_due_at"),  # the earliest of its named_orders (ADR 0040)
+    # The account of the platform (ADR 0040). No time: ask before anything else.
+    string("account"),
+    string("account_name"),
+    maybe_time("account_at"),
     Column("hold_drift", Boolean, nullable=False, server_default=false()),
     Column("shadow", Boolean, nullable=False, server_default=false()),  # ADR 0018
     # What becomes of suspect demand, in days (ADR 0022); null: held.

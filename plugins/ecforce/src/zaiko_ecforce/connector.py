@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -40,6 +41,11 @@ class EcforceConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client, self._settings)
+
+    async def account(self) -> Account | None:
+        # UNCONFIRMED: whether any reply names the shop. Its address is the only identity known; a
+        # shop that moves to another address looks like another account.
+        return Account(self._settings.origin)
 
     @property
     def order_reach(self) -> timedelta | None:

@@ -268,6 +268,16 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """The order has no line that could be assigned: each is counted, or its listing can be linked, or
     no product has its code (metadata `order`).
     """
+    ERROR_REASON_ACCOUNT_CHANGED: _ErrorReason.ValueType  # 90
+    """Also a Problem of a shop. The settings or credentials lead to another account of the platform
+    (metadata `account`) than the one that the shop's links and orders are of (`shopAccount`).
+    Nothing is read and nothing is sent.
+    """
+    ERROR_REASON_ACCOUNT_TAKEN: _ErrorReason.ValueType  # 91
+    """Also a Problem of a shop. The account of the platform (metadata `account`) is connected already:
+    as another shop of the merchant (metadata `resource`), or elsewhere on this server. Nothing is
+    read and nothing is sent.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused, or why something does not work: every reason that there is. In
@@ -493,6 +503,16 @@ ERROR_REASON_ORDER_NUMBER_AMBIGUOUS: ErrorReason.ValueType  # 86
 ERROR_REASON_ORDER_LINE_NOT_ASSIGNABLE: ErrorReason.ValueType  # 87
 """The order has no line that could be assigned: each is counted, or its listing can be linked, or
 no product has its code (metadata `order`).
+"""
+ERROR_REASON_ACCOUNT_CHANGED: ErrorReason.ValueType  # 90
+"""Also a Problem of a shop. The settings or credentials lead to another account of the platform
+(metadata `account`) than the one that the shop's links and orders are of (`shopAccount`).
+Nothing is read and nothing is sent.
+"""
+ERROR_REASON_ACCOUNT_TAKEN: ErrorReason.ValueType  # 91
+"""Also a Problem of a shop. The account of the platform (metadata `account`) is connected already:
+as another shop of the merchant (metadata `resource`), or elsewhere on this server. Nothing is
+read and nothing is sent.
 """
 
 @typing.final

@@ -176,6 +176,8 @@ class Shop(message.Message):
     DRIFT_POLICY_FIELD_NUMBER: builtins.int
     SHADOW_FIELD_NUMBER: builtins.int
     SUSPECT_POLICY_FIELD_NUMBER: builtins.int
+    ACCOUNT_FIELD_NUMBER: builtins.int
+    ACCOUNT_NAME_FIELD_NUMBER: builtins.int
     SHIPPED_FREES_FIELD_NUMBER: builtins.int
     KEEP_UNRESTOCKED_FIELD_NUMBER: builtins.int
     AUTO_LINK_FIELD_NUMBER: builtins.int
@@ -202,6 +204,13 @@ class Shop(message.Message):
     nothing to the shop. ListShadowDifferences shows what it would write. Default false. Switching
     it on or off reads every link of the shop again.
     """
+    account: builtins.str
+    """Output only. The platform's own id of the account that this shop is; empty until it was asked,
+    and where the platform does not say. Settings that lead to another account are refused with
+    ACCOUNT_CHANGED while the shop has links or orders.
+    """
+    account_name: builtins.str
+    """Output only. What the platform calls the account, for people; may be empty."""
     shipped_frees: Shop.ShippedFrees.ValueType
     """Optional. Whether the shop's own «shipped» frees stock. Default AUTO."""
     keep_unrestocked: builtins.bool
@@ -268,13 +277,15 @@ class Shop(message.Message):
         drift_policy: Shop.DriftPolicy.ValueType = ...,
         shadow: builtins.bool | None = ...,
         suspect_policy: SuspectPolicy | None = ...,
+        account: builtins.str = ...,
+        account_name: builtins.str = ...,
         shipped_frees: Shop.ShippedFrees.ValueType = ...,
         keep_unrestocked: builtins.bool | None = ...,
         auto_link: Shop.AutoLink.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_keep_unrestocked", b"_keep_unrestocked", "_shadow", b"_shadow", "create_time", b"create_time", "keep_unrestocked", b"keep_unrestocked", "settings", b"settings", "shadow", b"shadow", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_keep_unrestocked", b"_keep_unrestocked", "_shadow", b"_shadow", "auto_link", b"auto_link", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "keep_unrestocked", b"keep_unrestocked", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "shipped_frees", b"shipped_frees", "state", b"state", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_keep_unrestocked", b"_keep_unrestocked", "_shadow", b"_shadow", "account", b"account", "account_name", b"account_name", "auto_link", b"auto_link", "connector", b"connector", "create_time", b"create_time", "display_name", b"display_name", "drift_policy", b"drift_policy", "etag", b"etag", "keep_unrestocked", b"keep_unrestocked", "name", b"name", "revision", b"revision", "secret_names", b"secret_names", "secrets", b"secrets", "settings", b"settings", "shadow", b"shadow", "shipped_frees", b"shipped_frees", "state", b"state", "status", b"status", "suspect_policy", b"suspect_policy", "sync_interval", b"sync_interval", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__keep_unrestocked: _TypeAlias = typing.Literal["keep_unrestocked"]  # noqa: Y015
     _WhichOneofArgType__keep_unrestocked: _TypeAlias = typing.Literal["_keep_unrestocked", b"_keep_unrestocked"]  # noqa: Y015
