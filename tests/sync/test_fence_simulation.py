@@ -17,11 +17,11 @@ def test_a_storm_ends_well_on_both_stores(store_url: str) -> None:
 
 
 def test_a_storm_in_which_the_warehouse_reports_its_shipments_ends_well(sqlite_url: str) -> None:
-    check(7, sqlite_url, steps=40, reports=True)
+    check(7, sqlite_url, steps=20, reports=True)
 
 
 def check(seed: int, url: str, steps: int, *, reports: bool = False) -> None:
-    simulation = Simulation(url, seed)
+    simulation = Simulation(url, seed, goods=("tea", "cup"))
     simulation.begin(units=40)
     if reports:
         simulation.report_shipments()
