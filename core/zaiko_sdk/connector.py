@@ -173,6 +173,10 @@ class ConnectorType:
     `id` is the connector's name in resource names (`connectors/{id}`): lower-case letters, digits
     and dashes. `open(context, settings)` makes the connector of one shop from an instance of
     `settings`, without I/O.
+
+    `account_of(settings)`, where settings alone name the account (`Connector.account`), returns it
+    without I/O: the host then refuses wrong settings when they are entered, and not in the next
+    run.
     """
 
     id: str
@@ -185,3 +189,4 @@ class ConnectorType:
     limits: Limits = field(default_factory=Limits)
     sdk_api: tuple[int, int] = SDK_API
     webhook_reply: WebhookReply = WebhookReply()
+    account_of: Callable[[Any], Account | None] | None = None
