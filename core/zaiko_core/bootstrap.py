@@ -36,6 +36,7 @@ from zaiko_core.supervision.checks import ShopChecks
 from zaiko_core.supervision.connector_factory import ConnectorFactory, Http, default_transport
 from zaiko_core.supervision.supervisor import RunSupervisor
 from zaiko_core.supervision.webhooks import WebhookReceiver
+from zaiko_core.sync.clock_watch import ClockWatch
 from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.feed import ChangeFeed
@@ -67,6 +68,8 @@ class EngineConfig:
     http_timeout: float = 30.0
     run_shops: bool = True
     """False: answer calls, but run no shop (tests, and replicas that only serve)."""
+    accept_clock: bool = False
+    """The clock is right, although it is behind the highest time that was noted."""
     high_water_mark: Path | None = None
     """Where this host remembers how far the database has come (ADR 0023); None: nowhere."""
 
@@ -145,6 +148,7 @@ class Engine:
         )
         self.metrics.follow(RUNNING, lambda: self._scheduler.running)
         self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
+        self._clock_watch = ClockWatch(self.db, self.metrics, log=self.log)
         self._gauges = Gauges(self.db, self.metrics, clock=self.clock, log=self.log)
         self._listener: NotificationListener | None = None
 
@@ -159,6 +163,7 @@ class Engine:
             self._listener = NotificationListener(self.db.engine, self.wake, ours=self.db.backends)
             self._listener.start()
         if self.config.run_shops:
+            await self._clock_watch.start(accept=self.config.accept_clock)
             await self._scheduler.start(self.registry.types)
             await self._maintenance.start()
             await self._gauges.start()
@@ -172,6 +177,7 @@ class Engine:
         if self.config.run_shops:
             await self._scheduler.stop(grace=grace)
             await self._maintenance.stop()
+            await self._clock_watch.stop()
             await self._gauges.stop()
         await self._restore_detector.end()
         await self.feed.stop()
@@ -212,6 +218,10 @@ class Engine:
         self.feed.wake()
         if due_in is not None:
             self._scheduler.wake(due_in / 1_000_000)
+
+    async def note_time(self) -> None:
+        """See `ClockWatch.note`; with `run_shops` off."""
+        await self._clock_watch.note()
 
     def can_sync(self, connector: str) -> ServiceError | None:
         """Return why shops of this connector cannot be synced, or None."""

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -29,6 +29,8 @@ from zaiko_sdk.testing.fakeshop import FakeShop, fake_connector
 from support.world import MERCHANT, World
 
 VISIBILITY = 30.0
+STEPS = 0.2
+"""How many of the crashes come with a step of the clock."""
 KEY = Fernet.generate_key().decode()
 
 
@@ -55,6 +57,26 @@ def unsynced(uow: UnitOfWork) -> list[str]:
 
 
 @dataclass
+class HostClock:
+    """The clock of the engine's host, which may be wrong by `skew`. The platforms' is right."""
+
+    real: FakeClock
+    skew: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """Return what the host takes for the time."""
+        return self.real.now() + self.skew
+
+    def monotonic(self) -> float:
+        """Return the seconds since the start, which no step changes."""
+        return self.real.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        await self.real.sleep(seconds)
+
+
+@dataclass
 class Simulation:
     """Shops named by their mode, which all sell `tea`. `chaos` is the probability of an event at
     each request to a shop."""
@@ -71,6 +93,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self.host = HostClock(self.clock)
         self.shops = {
             mode.value.replace("_", "-"): FakeShop(self.clock, mode, {"tea": 0})
             for mode in InventoryMode
@@ -98,8 +121,8 @@ class Simulation:
             EngineConfig(self.url, [KEY], run_shops=False),
             log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
             registry=registry,
-            clock=self.clock,
-            now=lambda: micros(self.clock.now()),
+            clock=self.host,
+            now=lambda: micros(self.host.now()),
             new_id=lambda: f"{next(self.ids):08d}",
             jitter=self.random.random,
         )
@@ -238,13 +261,23 @@ class Simulation:
         """Run one turn of the scheduler. A killed process leaves its lease behind, and a new
         process continues once the lease has expired."""
         try:
+            self.loop.run_until_complete(self.engine.note_time())
             self.loop.run_until_complete(self.engine.run_due())
         except Killed:
             self.engine.db.close()
+            if self.random.random() < STEPS:
+                self.step_clock()
             self.engine = self.new_engine()
             self.world.db = self.engine.db
             self.clock.advance(6)
         self.check_settled()
+
+    def step_clock(self) -> None:
+        """Set the clock of the host back, as a power cut with a dead battery does; or right
+        again."""
+        self.faults += 1
+        back = timedelta(seconds=self.random.choice([3_600, 86_400]))
+        self.host.skew = timedelta() if self.host.skew else -back
 
     def check_settled(self) -> None:
         """Record a violation for a shop whose synced revision falls, or with a link that lacks a

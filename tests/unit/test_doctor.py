@@ -202,6 +202,7 @@ def test_a_shop_in_trouble_is_told_with_owner_and_remedy(state: str, level: str)
             ),
             ("WARNING", "credentials"),
         ),
+        (status(clock_behind={"seconds": 61}), ("PROBLEM", "clock")),
         (status(oversold_product_count=1), ("PROBLEM", "stock")),
         (status(suspect_order_count=1), ("WARNING", "orders")),
         (status(unlinked_order_count=1), ("WARNING", "orders")),

@@ -374,6 +374,17 @@ FACTS = [
     ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
+CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.storage.jobs": {
+        "a lease that cannot be is void": (
+            "table.c.lease_until <= now, void)",
+            "table.c.lease_until <= now)",
+        ),
+    },
+    "zaiko_core.sync.clock_watch": {
+        "what would wait for the clock is brought back": ("if noted.step > _STEP:", "if False:"),
+    },
+}
 
 MUTANTS = [
     *FACTS,
@@ -424,6 +435,11 @@ MUTANTS = [
     *(
         (module, "sync/test_settled.py", name, *change)
         for module, changes in SETTLING.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, "sync/test_clock_steps.py", name, *change)
+        for module, changes in CLOCK_STEPS.items()
         for name, change in changes.items()
     ),
 ]

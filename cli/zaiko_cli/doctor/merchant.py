@@ -130,6 +130,18 @@ def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         )
 
 
+def clock(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Report a clock that was set back."""
+    if behind := status.clock_behind.seconds:
+        yield problem(
+            "clock",
+            f"the clock is {behind} s behind the highest time that the database has seen",
+            "Let it follow the time by NTP. If it is right and was ahead before, start the server "
+            "once with --accept-clock.",
+            merchant,
+        )
+
+
 def committed(merchant: str, status: Status) -> Iterator[DoctorFinding]:
     """Report listings whose platform counts other open units than we do."""
     if status.committed_differ_count:
@@ -172,6 +184,7 @@ def settling(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 
 
 CHECKS: Sequence[Check] = (
+    clock,
     shops,
     lags,
     credentials,

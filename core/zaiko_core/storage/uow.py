@@ -44,7 +44,9 @@ from zaiko_core.storage.rowset import (
 )
 from zaiko_core.storage.shops import ShopRows
 from zaiko_core.storage.sql import execute, writes
+from zaiko_core.storage.stamps import StampRows
 from zaiko_core.storage.stocks import StockRows
+from zaiko_core.storage.system import SystemRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
 
@@ -221,6 +223,14 @@ class StorageUnitOfWork:
     @cached_property
     def requests(self) -> RequestRows:
         return RequestRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def stamps(self) -> StampRows:
+        return StampRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def system(self) -> SystemRows:
+        return SystemRows(self._connection, lambda: self.now)
 
     @cached_property
     def feed(self) -> FeedRows:
