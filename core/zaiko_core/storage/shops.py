@@ -52,6 +52,7 @@ _OF_RUNS = {
     "audited_at",
     "checked_at",
     "credentials_expire_at",
+    "unreadable_orders",
     "additions_due_at",
     "named_due_at",
     "account",
@@ -328,6 +329,18 @@ class ShopRows(Scope):
         self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now)
         )
+
+    def count_unreadable(self, shop: str) -> None:
+        """Count the shop's orders that may be open and cannot be read."""
+        shops, orders = schema.shops, schema.orders
+        number = select(func.count()).where(
+            self.mine(orders),
+            orders.c.shop == shop,
+            orders.c.unreadable_at.is_not(None),
+            orders.c.released_at.is_(None),
+        )
+        values = {"unreadable_orders": number.scalar_subquery(), "status_revision": self.revision}
+        self.execute(update(shops).where(self.mine(shops), shops.c.shop == shop).values(values))
 
     def save_check(self, shop: str, expire_at: int | None, *, status_changed: bool) -> None:
         table = schema.shops

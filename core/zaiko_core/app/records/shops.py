@@ -35,6 +35,8 @@ class ShopRecord:
     checked_at: int | None = None
     """When credentials and permissions were looked at last."""
     credentials_expire_at: int | None = None
+    unreadable_orders: int = 0
+    """Orders that may be open and cannot be read (ADR 0034)."""
     additions_due_at: int | None = None
     """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
     named_due_at: int | None = None

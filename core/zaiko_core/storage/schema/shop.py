@@ -49,6 +49,7 @@ shops = Table(
     maybe_time("audited_at"),
     maybe_time("checked_at"),
     maybe_time("credentials_expire_at"),
+    count("unreadable_orders"),  # of its orders, how many may be open and cannot be read (ADR 0034)
     maybe_time("additions_due_at"),  # the earliest of its addition_places (ADR 0017)
     maybe_time("named_due_at"),  # the earliest of its named_orders (ADR 0040)
     # The account of the platform (ADR 0040). No time: ask before anything else.
