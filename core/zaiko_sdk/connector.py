@@ -190,3 +190,6 @@ class ConnectorType:
     sdk_api: tuple[int, int] = SDK_API
     webhook_reply: WebhookReply = WebhookReply()
     account_of: Callable[[Any], Account | None] | None = None
+    interval: timedelta = timedelta(minutes=10)
+    """How often the orders of a new shop are fetched: as often as the platform's quota allows
+    without effort, where it has no webhooks. From 10 s to a day; a person may set another one."""
