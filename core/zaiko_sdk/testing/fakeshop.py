@@ -41,9 +41,10 @@ _PROOF_HEADER, _DELIVERY_HEADER, _PROOF = "x-fake-proof", "x-fake-delivery", "fa
 
 
 class FakeSettings(ConnectorSettings):
-    """Which shop of the platform."""
+    """Which shop of the platform, and a key that it takes no notice of."""
 
     shop: str
+    key: str = ""
 
 
 @dataclass(slots=True)

@@ -64,6 +64,8 @@ class ShopRecord:
     catalogue_due_at: int = 0
     """When a run is to ask for it again."""
     problem: Problem | None = None
+    sending_retry_at: int | None = None
+    """Until when orders are read and numbers are neither read nor sent, because of `problem`."""
     last_run: str = ""
     last_run_at: int | None = None
     last_success_at: int | None = None

@@ -72,6 +72,7 @@ shops = Table(
     time("catalogue_due_at"),  # when it is asked for again
     # Status.
     Column("problem", JSON_VALUE),
+    maybe_time("sending_retry_at"),  # until then only orders are read (ADR 0036)
     string("last_run"),
     maybe_time("last_run_at"),
     maybe_time("last_success_at"),

@@ -238,7 +238,8 @@ class Shop(message.Message):
 
     @builtins.property
     def sync_interval(self) -> duration_pb2.Duration:
-        """Optional. The longest time between two readings of the orders, 10 s to 24 h. Default 10 min.
+        """Optional. The longest time between two readings of the orders, 10 s to 24 h. Default: what the
+        connector says that its platform deserves, mostly 10 min. Another interval takes hold at once.
         Changes of stock are pushed at once in any case.
         """
 
