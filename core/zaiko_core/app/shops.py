@@ -14,12 +14,10 @@ from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord, Trigger
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists
+from zaiko_core.domain.fence import differs
 from zaiko_core.domain.stock import MovementKind
 
 _ALL = 1000
-
-DEFAULT_INTERVAL = 600 * 1_000_000
-"""µs between runs, unless the shop says otherwise."""
 
 
 def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
@@ -33,11 +31,13 @@ def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
 
 
 def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
-    """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold and
-    make a run due at once."""
+    """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold.
+    They, and another interval, make a run due at once, which plans the next one."""
     before = get(uow, changed.shop)
     reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
+    if reconfigured:
+        uow.shops.forget_account_check(changed.shop)
     if before.secrets != changed.secrets:
         uow.shops.forget_state(changed.shop)
         uow.shops.forget_check(changed.shop)
@@ -45,6 +45,8 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     uow.changed(ChangeKind.SHOP, [changed.shop])
     if reconfigured and not changed.paused:
         _go_on(uow, changed.shop)
+    if before.interval != changed.interval:
+        uow.trigger([changed.shop], by=Trigger.REQUEST)
     if before.shadow != changed.shadow:
         uow.changed(ChangeKind.LINK, link_names(uow.links.mark_for_reading(changed.shop)))
         uow.trigger([changed.shop], by=Trigger.REQUEST)
@@ -95,12 +97,19 @@ def resume(uow: UnitOfWork, shop: str) -> ShopRecord:
 
 def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> tuple[int, int]:
     """Store a page of a shop's catalogue. Return how many listings are new and how many have
-    changed. The links of listings that had vanished and are back become due at once."""
+    changed. The links of listings that had vanished and are back become due at once, and those of
+    which another number was read than the shop is believed to show: it is read for the link."""
     latest = {listing.listing: listing for listing in read}
     known = uow.listings.get(shop, latest)
     uow.listings.upsert(shop, list(latest.values()))
     uow.changed(ChangeKind.SHOP, [shop])
     mark_links_due(uow, shop, [name for name, before in known.items() if before.vanished])
+    beliefs = uow.links.beliefs(shop, known)
+    mark_links_unread(
+        uow,
+        shop,
+        [name for name, belief in beliefs.items() if differs(belief, latest[name].quantity)],
+    )
     changed = [name for name, before in known.items() if _content(before) != _content(latest[name])]
     return len(latest) - len(known), len(changed)
 
@@ -154,6 +163,7 @@ def known(uow: UnitOfWork, shop: str) -> str:
 
 
 def _go_on(uow: UnitOfWork, shop: str) -> None:
+    uow.shops.resume_sending(shop)
     if uow.merchants.sync_available:
         hold_links(uow, shop, held=False)
     uow.trigger([shop], by=Trigger.REQUEST)
