@@ -1,5 +1,5 @@
-"""Are the causes true that the audit and the oversells name? A storm that knows what it did, and the
-matrix of what was named against what was so.
+"""Are the causes true that the audit and the oversells name? A storm that knows what it did, and
+the matrix of what was named against what was so.
 
     PYTHONPATH=tests python -m support.causes --seeds 200
 """
@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -231,9 +231,9 @@ class CauseStorm(Storm):
         if drift.difference.shown < drift.difference.expected:
             first -= 700
         earlier = [moment for moment in seen if moment.timestamp() < first]
-        since = earlier[-3] if len(earlier) > 2 else datetime.min.replace(tzinfo=seen[0].tzinfo)
+        since = earlier[-3] if len(earlier) > 2 else datetime.min.replace(tzinfo=UTC)
         if drift.difference.cause is Named.COMMITTED_DIFFERS:
-            since = datetime.min.replace(tzinfo=since.tzinfo)
+            since = datetime.min.replace(tzinfo=UTC)
         return [
             event
             for event in self.events

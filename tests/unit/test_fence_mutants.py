@@ -152,7 +152,7 @@ ESCROW: dict[str, tuple[str, str]] = {
     "sales fade": ("now + before * (PERIOD - elapsed) // PERIOD", "now + before"),
 }
 DRIFT: dict[str, tuple[str, str]] = {
-    "a lost push": ("quantity == before.expected:", "False:"),
+    "a lost push": ("and quantity == before.expected", "and False"),
     "an acknowledged push that was not applied": ("and quantity == before.replaced", "and False"),
     "an edit": ("if drift is ReadingVerdict.EXTRA and", "if False and"),
     "an order that is still to come is no drift": (

@@ -275,7 +275,8 @@ class _PlanRecorder:
                 )
             )
         link = before
-        if seen is not None and seen.is_complete and assessment.finding is None:
+        until = self._request.orders_until or 0
+        if seen is not None and seen.is_complete and seen.at <= until and not assessment.finding:
             link = self._compare_counts(before, seen.committed, counted)
         if assessment.breakdown is not None:
             link = replace(
