@@ -39,7 +39,7 @@ TRUTH = {
     "written again": {Named.EDITED_IN_SHOP},
     "write lost": {Named.PUSH_LOST},
     "write undone": {Named.NOT_APPLIED},
-    "order hidden": {Named.ORDER_NOT_INGESTED, Named.DROPS_UNEXPLAINED, Named.COMMITTED_DIFFERS},
+    "order hidden": {Named.ORDER_NOT_INGESTED, Named.DROPS_UNEXPLAINED},
     "part of a bundle": {Named.BUNDLE_PART},
     "reserved unsaid": {Named.DROPS_UNEXPLAINED},
 }
@@ -216,6 +216,8 @@ class CauseStorm(Storm):
     def judged_drifts(self) -> Iterator[tuple[str, str, bool]]:
         """Yield what was so, what was named, and whether that is true, for each drift."""
         for drift in self._drifts():
+            if drift.difference.cause is Named.COMMITTED_DIFFERS:
+                continue  # Two counts that differ are no guess.
             found = {event.what for event in self._behind(drift)}
             true = set().union(*(TRUTH[what] for what in found)) if found else set()
             named = drift.difference.cause
@@ -232,8 +234,6 @@ class CauseStorm(Storm):
             first -= 700
         earlier = [moment for moment in seen if moment.timestamp() < first]
         since = earlier[-3] if len(earlier) > 2 else datetime.min.replace(tzinfo=UTC)
-        if drift.difference.cause is Named.COMMITTED_DIFFERS:
-            since = datetime.min.replace(tzinfo=UTC)
         return [
             event
             for event in self.events

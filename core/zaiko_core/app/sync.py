@@ -169,7 +169,7 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
         audit.CircumstanceReader(uow, shop, orders_until=request.orders_until),
     )
     unknown = UnknownOrderBook(uow, shop, due)
-    recorder = _PlanRecorder(uow, shop, request)
+    recorder = _PlanRecorder(uow, shop, request, reader)
     counted = audit.open_units(uow, shop, request.readings)
     for item in due:
         seen = request.readings.get(item.link.listing)
@@ -243,8 +243,10 @@ def _facts(
 class _PlanRecorder:
     """What one plan writes down: links as the decisions leave them, pushes, differences."""
 
-    def __init__(self, uow: UnitOfWork, shop: str, request: PlanRequest) -> None:
-        self._uow, self._shop, self._request = uow, shop, request
+    def __init__(
+        self, uow: UnitOfWork, shop: str, request: PlanRequest, reader: audit.CircumstanceReader
+    ) -> None:
+        self._uow, self._shop, self._request, self._reader = uow, shop, request, reader
         self._pushes: list[PushRecord] = []
         self._read: list[PushResult] = []
         self._drifts: list[DriftRecord] = []
@@ -275,8 +277,7 @@ class _PlanRecorder:
                 )
             )
         link = before
-        until = self._request.orders_until or 0
-        if seen is not None and seen.is_complete and seen.at <= until and not assessment.finding:
+        if seen is not None and seen.is_complete and assessment.finding is None:
             link = self._compare_counts(before, seen.committed, counted)
         if assessment.breakdown is not None:
             link = replace(
@@ -331,7 +332,9 @@ class _PlanRecorder:
     def _compare_counts(self, link: LinkRecord, committed: int | None, counted: int) -> LinkRecord:
         """Compare the open units by the platform's account with ours; a difference that lasts is
         written down, once."""
-        now, visibility = self._uow.now, self._request.policy.visibility
+        # At least two runs apart: within one, orders may be as old as its beginning.
+        now = self._uow.now
+        visibility = max(self._request.policy.visibility, self._reader.interval)
         open_counts = compared(link.open_counts, committed, counted, visibility=visibility, now=now)
         was_found = link.open_counts is not None and link.open_counts.is_found
         if open_counts is not None and open_counts.is_found and not was_found:
