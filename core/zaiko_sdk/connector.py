@@ -69,13 +69,23 @@ class Connector(ABC):
         not be asked at all.
         """
 
+    @property
+    def order_reach(self) -> timedelta | None:
+        """How far back the first fetch finds an open order, by its last change or by when it was
+        placed. None: however old it is.
+
+        A reach is shown to the merchant, because an open order beyond it holds no stock: a
+        pre-order, say. Declare one only where the platform cannot be asked for its open orders.
+        """
+        return None
+
     @abstractmethod
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         """Yield what changed since `cursor`, oldest change first, in pages of at most a few hundred
         orders.
 
-        None means the first fetch of this shop: begin as far back as open orders can reasonably be
-        (the connector's choice, at least 30 days where the platform allows it). Pages may repeat
+        None means the first fetch of this shop, or a lost cursor: deliver every open order, however
+        old it is, or say in `order_reach` how far back this looks. Pages may repeat
         orders of earlier ones: the connector reaches back by its platform's search lag, and the
         host removes duplicates.
 

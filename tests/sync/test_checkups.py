@@ -88,7 +88,7 @@ class Checked(Simulation):
 
     def state(self) -> str:
         now = int(self.clock.now().timestamp() * 1_000_000)
-        message = status(MERCHANT, self.shop, {}, differing=0, missing=None, now=now)
+        message = status(MERCHANT, self.shop, {}, differing=0, synced=0, missing=None, now=now)
         field = message.DESCRIPTOR.fields_by_name["credentials_state"]
         return str(field.enum_type.values_by_number[message.credentials_state].name).removeprefix(
             "CREDENTIALS_STATE_"
@@ -176,3 +176,21 @@ def test_a_run_that_lost_its_lease_while_it_looked_writes_nothing_of_it(
     assert simulation.looks > 1
     assert simulation.shop.checked_at == before
     assert simulation.observed() == []
+
+
+@pytest.mark.parametrize("days", [None, 60])
+def test_a_check_says_that_older_open_orders_are_not_read(
+    sqlite_url: str, days: int | None
+) -> None:
+    simulation = Simulation(sqlite_url, seed=0, chaos=0)
+    try:
+        simulation.begin(units=10)
+        simulation.shops[SHOP].order_reach = None if days is None else timedelta(days=days)
+        found = simulation.loop.run_until_complete(simulation.engine.check_shop(MERCHANT, SHOP))
+    finally:
+        simulation.close()
+    reaches = [finding for finding in found if finding.reason == "OLD_ORDERS_NOT_READ"]
+    assert [finding.level for finding in reaches] == (
+        [] if days is None else [FindingLevel.WARNING]
+    )
+    assert all(f"{days} days back" in finding.message for finding in reaches)

@@ -15,6 +15,7 @@ from zaiko_sdk import (
     ConnectorType,
     ContractBroken,
     Finding,
+    FindingLevel,
     InventoryLevel,
     InventoryWrite,
     Limits,
@@ -70,9 +71,21 @@ class GuardedConnector:
             raise ConnectorBug(words[:500]) from error
 
     async def check(self) -> Sequence[Finding]:
-        """See Connector.check."""
-        findings = await self._call(self._connector.check())
+        """See Connector.check; and that older open orders are not read, where that is so."""
+        findings = [*await self._call(self._connector.check()), *self._reach()]
         return [replace(finding, message=self._redact(finding.message)) for finding in findings]
+
+    def _reach(self) -> list[Finding]:
+        with self._bugs():
+            reach = self._connector.order_reach
+        if reach is None:
+            return []
+        words = (
+            f"Orders are read {reach.days} days back when the shop is connected. An older order "
+            "that is open holds no stock: look for such orders in the shop, pre-orders for "
+            "example, and allocate stock to them or set a longer time."
+        )
+        return [Finding(FindingLevel.WARNING, "OLD_ORDERS_NOT_READ", words)]
 
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         """See Connector.read_orders."""

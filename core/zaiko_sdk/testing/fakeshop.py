@@ -68,6 +68,8 @@ class FakeShop:
     """Notifications so far."""
     findings: Sequence[Finding] = ()
     """What a check finds."""
+    order_reach: timedelta | None = None
+    """How far back the connector says that it finds open orders."""
     reserved: dict[str, int] = field(default_factory=dict)
     """Units by listing that are kept off sale without an order."""
     tells_states: bool = True
@@ -184,6 +186,10 @@ class FakeConnector(Connector):
     async def check(self) -> Sequence[Finding]:
         self._interfere("before", "check")
         return self._shop.findings
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return self._shop.order_reach
 
     async def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         self._interfere("before", "fetch_orders")

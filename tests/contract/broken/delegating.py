@@ -85,6 +85,10 @@ class Delegating(Connector):
     async def check(self) -> Sequence[Finding]:
         return await self.inner.check()
 
+    @property
+    def order_reach(self) -> timedelta | None:
+        return self.inner.order_reach
+
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self.inner.fetch_orders(cursor)
 

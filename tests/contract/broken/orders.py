@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from typing import ClassVar
 
@@ -29,6 +30,13 @@ class YieldsNothing(Delegating):
 class ReadsOneLine(ChangesOrders):
     def change(self, order: Order) -> Order:
         return replace(order, lines=order.lines[:1])
+
+
+@behaves("an_open_order_is_delivered_however_old")
+class HidesItsWindow(Delegating):
+    @property
+    def order_reach(self) -> timedelta | None:
+        return None
 
 
 @behaves("orders_over_several_pages_are_all_delivered")

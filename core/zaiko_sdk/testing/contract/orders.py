@@ -17,6 +17,8 @@ from zaiko_sdk.testing.faults import Fault, FaultKind
 _ORDERS = (Capability.FETCH_ORDERS, Capability.LIST_LISTINGS)
 _MANY = 23
 _PAGE = 5
+_OLD = 700
+"""Days. Older than any window, and not too old for platforms that keep orders for two years."""
 _LAG = 1.6
 """Seconds by which an order comes late into the search: more than a second, the step of many
 platforms' times."""
@@ -74,6 +76,30 @@ class OrderRules:
         assert len({line.external_id for line in order.lines}) == len(order.lines), (
             "two lines with one id"
         )
+
+    @rule(
+        *_ORDERS,
+        why="Pre-orders are open for months; one that is not read is sold again.",
+        fix=(
+            "In the first fetch ask the platform for its open orders, whenever they changed, or "
+            "say in `order_reach` how far back you look."
+        ),
+    )
+    def test_an_open_order_is_delivered_however_old(self, bench: ContractBench) -> None:
+        """A fetch without a cursor delivers an open order that is older than any window, or
+        `order_reach` says that it does not, and delivers what is within its reach."""
+        (sku,) = bench.stock_up(10)
+        connector = bench.open()
+        reach = connector.order_reach
+        ages = [_OLD] if reach is None else [_OLD, reach.days - 1]
+        for days in ages:
+            placed = bench.offered(bench.shop.place_order, {sku: 1}, days_ago=days)
+            found = bench.orders(connector).get(placed)
+            if found is None:
+                assert reach is not None, f"an open order of {days} days ago was not delivered"
+                assert reach.days < days, f"order_reach says {reach.days} days; {days} are too many"
+            elif (bench.clock.now() - found.placed_at).days < days - 1:
+                pytest.skip("cannot be played: the simulator does not know `days_ago`")
 
     @rule(
         *_ORDERS,

@@ -69,8 +69,9 @@ class SimulatedShop(ABC):
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         """Place an order of `lines` (SKU → units ≥ 1) and return its external id.
 
-        The platform lowers its own number by its own rules. Every platform knows the option
-        `visible_after`: seconds until its order API shows the order (0).
+        The platform lowers its own number by its own rules. Every platform knows the options
+        `visible_after`: seconds until its order API shows the order (0), and `days_ago`: how long
+        ago it was placed and last changed (0).
         """
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 
 from zaiko_sdk import (
     Connector,
@@ -21,7 +22,7 @@ from zaiko_sdk import (
 from zaiko_example.catalogue import Catalogue
 from zaiko_example.checkup import check_shop
 from zaiko_example.client import Client
-from zaiko_example.orders import Orders
+from zaiko_example.orders import FIRST_FETCH, Orders
 from zaiko_example.settings import ExampleSettings
 from zaiko_example.stock import Stock
 from zaiko_example.webhooks import read_webhook
@@ -39,6 +40,10 @@ class ExampleConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client)
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return FIRST_FETCH
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._orders.changed(cursor)

@@ -16,7 +16,9 @@ _PATH = "/api/orders"
 OVERLAP = timedelta(minutes=5)
 """How far a fetch reaches back behind the last one. UNCONFIRMED: the platform's search shows a
 change within a minute."""
-_FIRST_FETCH = timedelta(days=60)
+FIRST_FETCH = timedelta(days=60)
+"""How far back the first fetch looks (Connector.order_reach). UNCONFIRMED: the platform cannot be
+asked for open orders alone. Where it can, ask it, and no open order is too old."""
 
 
 class Orders:
@@ -85,4 +87,4 @@ class Orders:
                 return datetime.fromisoformat(cursor).astimezone(UTC)
             except ValueError:
                 self._client.log.error("order_cursor_not_understood", cursor=cursor)
-        return self._client.clock.now() - _FIRST_FETCH
+        return self._client.clock.now() - FIRST_FETCH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 
 from zaiko_sdk import (
     Connector,
@@ -39,6 +40,10 @@ class EcforceConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client, self._settings)
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return timedelta(days=self._settings.first_fetch_days)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._orders.changed(cursor)

@@ -19,7 +19,7 @@ from zaiko_rakuten.functions import (
     SEARCH_PURCHASES,
     Function,
 )
-from zaiko_rakuten.order_mapping import STATES, order_number
+from zaiko_rakuten.order_mapping import HOLDING, STATES, order_number
 from zaiko_rakuten.replies import Reply
 from zaiko_rakuten.settings import OrderSource, RakutenSettings
 from zaiko_rakuten.times import order_time
@@ -32,10 +32,11 @@ _TRY_AGAIN = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Order times to search, both ends included."""
+    """Order times to search, both ends included. `holding`: only orders that hold stock."""
 
     start: datetime
     end: datetime
+    holding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class OrderApi:
             "startDatetime": order_time(window.start),
             "endDatetime": order_time(window.end),
             # Always all: UNCONFIRMED whether a search without states finds cancelled orders.
-            "orderProgressList": sorted(STATES),
+            "orderProgressList": sorted(HOLDING if window.holding else STATES),
             "PaginationRequestModel": {
                 "requestRecordsAmount": SEARCH_PAGE,
                 "requestPage": page,

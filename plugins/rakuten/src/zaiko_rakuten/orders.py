@@ -56,7 +56,8 @@ class Orders:
         return orders
 
     async def changed(self, cursor: str | None) -> AsyncIterator[OrderPage]:
-        """Yield every order placed since `cursor`, oldest first.
+        """Yield every order placed since `cursor`, oldest first; of those before the days of the
+        first fetch only the ones that hold stock. Without a cursor, back to where RMS keeps orders.
 
         The cursor is the time up to which orders were searched. Within a window it follows the
         orders, as long as RMS sorts them as requested.
@@ -65,9 +66,15 @@ class Orders:
         since = self._since(cursor, now)
         pending: OrderPage | None = None
         reached = since
-        for window in _windows(since, now + _AHEAD):
+        recent = now - self._first
+        old = [
+            replace(window, holding=True) for window in _windows(since, recent) if since < recent
+        ]
+        for window in [*old, *_windows(max(since, recent), now + _AHEAD)]:
             ordered, times = True, [window.start]
             async for found in self._numbers(window):
+                if window.holding and not found.numbers:
+                    continue
                 if pending is not None:
                     yield pending
                 page = await self._page(found.numbers, missing_too=False)
@@ -105,7 +112,7 @@ class Orders:
                 middle = (part.start + (part.end - part.start) / 2).replace(microsecond=0)
                 # Both ends of a search are included; otherwise an order in the second between would
                 # be missed.
-                windows += [Window(middle, part.end), Window(part.start, middle)]
+                windows += [replace(part, start=middle), replace(part, end=middle)]
                 continue
             if found.total > CEILING:
                 self._log.error(
@@ -164,7 +171,7 @@ class Orders:
         reached = moment(cursor)
         if cursor is not None and reached is None:
             raise ContractBroken("the order cursor of this shop was not made by this connector")
-        start = now - self._first if reached is None else min(reached, now) - self._overlap
+        start = now - _HISTORY if reached is None else min(reached, now) - self._overlap
         return max(start, now - _HISTORY).replace(microsecond=0)
 
 

@@ -64,7 +64,10 @@ class RakutenSettings(ConnectorSettings):
         default=62,
         ge=30,
         le=729,
-        description="How many days back orders are read when the shop is connected.",
+        description=(
+            "How many days back all orders are read when the shop is connected. Open orders are "
+            "read however old they are."
+        ),
     )
     quota_share: float = Field(
         default=0.98,

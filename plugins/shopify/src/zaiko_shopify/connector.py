@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 
 from zaiko_sdk import (
     Connector,
@@ -41,6 +42,10 @@ class ShopifyConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await findings_of(self._client, self._settings, self._locations)
+
+    @property
+    def order_reach(self) -> timedelta | None:
+        return timedelta(days=self._settings.first_fetch_days)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._feed.pages(cursor)

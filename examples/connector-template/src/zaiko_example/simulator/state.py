@@ -59,8 +59,8 @@ class SimOrder:
 
 class ExampleShop(SimulatedShop):
     """One shop. `extra` of a NewListing: `product`, `on_sale`, `stocked` (false: no number yet).
-    Options of an order: `visible_after`, `paid`, `status` (a word that the connector does not know,
-    say).
+    Options of an order: `visible_after`, `days_ago`, `paid`, `status` (a word that the connector
+    does not know, say).
 
     Switches: `quotas` and `requests_per_second`; `token` and `scopes` of the API; `retry_after`
     (whether a 429 announces its wait: UNCONFIRMED); `edit_moves_stock` (UNCONFIRMED); `page_size`;
@@ -99,10 +99,11 @@ class ExampleShop(SimulatedShop):
     def place_order(self, lines: Mapping[str, int], **options: Any) -> str:
         with self.lock:
             now = self.now()
+            placed = now - timedelta(days=float(options.get("days_ago", 0)))
             order = SimOrder(
                 str(next(self._ids)),
-                now,
-                now,
+                placed,
+                placed,
                 now + timedelta(seconds=float(options.get("visible_after", 0))),
             )
             order.paid, order.status = (

@@ -103,7 +103,7 @@ class EcforceShop(SimulatedShop):
                     raise SimulationError(f"{item.variant_sku}: units must be ≥ 1")
                 if not item.stock_unlimited and item.stock < units and not options.get("force"):
                     raise SimulationError(f"{item.variant_sku} is sold out: {item.stock} left")
-            now = self.now()
+            now = self.now() - timedelta(days=float(options.get("days_ago", 0)))
             for item, units in taken:
                 self.move(item, -units)
             number = self.new_id("order") * 2

@@ -110,7 +110,10 @@ class RakutenShop(SimulatedShop):
                 if not self._sells(pair, units) and not options.get("force"):
                     raise SimulationError(f"{sku} is sold out")
             now = self.now()
-            placed_at = now - timedelta(seconds=float(options.get("placed_ago", 0)))
+            placed_at = now - timedelta(
+                days=float(options.get("days_ago", 0)),
+                seconds=float(options.get("placed_ago", 0)),
+            )
             # The number falls when the order number is created (UNCONFIRMED).
             for _, pair, units in taken:
                 self._move(pair, -units)

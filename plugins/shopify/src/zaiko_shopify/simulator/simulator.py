@@ -111,6 +111,7 @@ class ShopifySimulator(Simulator):
                 financial=options.get("financial", "PAID"),
                 custom=options.get("custom", {}),
                 moves_stock=bool(options.get("moves_stock", True)),
+                days_ago=float(options.get("days_ago", 0)),
             )
             self.platform.webhooks.order_changed(order, "ORDERS_CREATE")
             return gid("Order", order.number)

@@ -124,6 +124,7 @@ class Shop:
         financial: str | None,
         custom: Mapping[str, int],
         moves_stock: bool,
+        days_ago: float = 0,
     ) -> SimOrder:
         """Place an order. Available falls and committed rises at once, even before the order can be
         seen."""
@@ -137,7 +138,7 @@ class Shop:
             )
             if sold_out and self.refuse_sold_out:
                 raise SimulationError(f"{variant.sku} is sold out")
-        now, number = self.now(), self.number()
+        now, number = self.now() - timedelta(days=days_ago), self.number()
         rows = [self._line(variant, units, moves_stock=moves_stock) for variant, units in taken]
         rows += [
             SimLine(self.number(), None, None, title, units, True, None)
