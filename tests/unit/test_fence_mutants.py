@@ -363,6 +363,27 @@ FACTS = [
         "uow.stocks.post(fresh)}",
         "uow.stocks.post(fresh)}\n    root_cause.examine(uow, list(moved.values()))",
     ),
+    (
+        "zaiko_core.app.stock",
+        "unit/test_facts.py",
+        "a count is as of its moment",
+        "adjustment.product, adjustment.warehouse, revision=as_of",
+        "adjustment.product, adjustment.warehouse, revision=uow.revision",
+    ),
+    (
+        "zaiko_core.storage.stocks",
+        "unit/test_facts.py",
+        "a corrected count holds",
+        "func.coalesce(func.nullif(table.c.as_of, 0), table.c.revision)",
+        "table.c.revision",
+    ),
+    (
+        "zaiko_core.app.transfer",
+        "unit/test_facts.py",
+        "a transfer adds up to nothing",
+        "(move.to_warehouse, move.quantity, move.cause + ARRIVAL),",
+        "",
+    ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
 
