@@ -351,6 +351,7 @@ def _show(command: Command, shop: shop_pb2.Shop) -> None:
             ("shop", last(shop.name)),
             ("name", shop.display_name),
             ("connector", last(shop.connector)),
+            ("account", _account(shop)),
             ("state", word(status, "state")),
             ("problem", trouble(status)),
             ("links", counts),
@@ -368,6 +369,11 @@ def _show(command: Command, shop: shop_pb2.Shop) -> None:
             ("secrets stored", ", ".join(shop.secret_names)),
         ],
     )
+
+
+def _account(shop: shop_pb2.Shop) -> str:
+    name = shop.account_name
+    return f"{name} ({shop.account})" if name and name != shop.account else shop.account
 
 
 def _status_row(status: shop_pb2.ShopStatus) -> tuple[Any, ...]:

@@ -212,7 +212,7 @@ def status(context: typer.Context) -> None:
     client, show = command.client, command.show
     request = sync_service_pb2.GetSyncStatusRequest(parent=client.parent)
     reply = client.call(client.syncs.GetSyncStatus, request)
-    counts = reply.link_counts
+    counts, behind = reply.link_counts, reply.clock_behind.seconds
     held = [shop for shop in reply.shop_statuses if word(shop, "state") == "HELD"]
     if show.as_json:
         show.done(reply, "")
@@ -253,6 +253,11 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
+        if behind:
+            show.note(
+                f"The clock is {behind} s behind the highest time that the database has seen. Let "
+                "it follow the time by NTP."
+            )
         if reply.committed_differ_count:
             show.note(
                 f"For {reply.committed_differ_count} links the platform counts other open units "
@@ -268,7 +273,9 @@ def status(context: typer.Context) -> None:
                 f"{reply.unrestocked_order_count} orders were refunded without restocking: "
                 "`zaiko orders list --unrestocked`."
             )
-    if counts.failed or counts.held or held or reply.oversold_product_count:
+    unreadable = any(shop.unreadable_order_count for shop in reply.shop_statuses)
+    needs_person = counts.failed or counts.held or held or behind or unreadable
+    if needs_person or reply.oversold_product_count:
         raise typer.Exit(1)
 
 

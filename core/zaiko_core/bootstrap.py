@@ -21,7 +21,8 @@ from zaiko_sdk import Capability, Clock, Finding, Log, SystemClock, WebhookReply
 
 from zaiko_core import tracing
 from zaiko_core.app import resealing
-from zaiko_core.app.records import ClearedRecord, OversellRecord
+from zaiko_core.app.accounts import FoundAccount
+from zaiko_core.app.records import ClearedRecord, OversellRecord, ShopRecord
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.metrics import RUNNING, Metrics
 from zaiko_core.plugin_host.announcements import announce_oversell
@@ -35,6 +36,7 @@ from zaiko_core.supervision.checks import ShopChecks
 from zaiko_core.supervision.connector_factory import ConnectorFactory, Http, default_transport
 from zaiko_core.supervision.supervisor import RunSupervisor
 from zaiko_core.supervision.webhooks import WebhookReceiver
+from zaiko_core.sync.clock_watch import ClockWatch
 from zaiko_core.sync.connectors import Connectors
 from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.feed import ChangeFeed
@@ -46,6 +48,7 @@ from zaiko_core.sync.operations import OperationRunner
 from zaiko_core.sync.restore_detector import RestoreDetector, prepare_restored
 from zaiko_core.sync.scheduler import Scheduler, SchedulerConfig
 from zaiko_core.sync.shop_access import ShopAccess
+from zaiko_core.sync.shop_accounts import ShopAccounts
 
 _random = SystemRandom()
 _OBSERVERS_GRACE = 2.0
@@ -65,6 +68,8 @@ class EngineConfig:
     http_timeout: float = 30.0
     run_shops: bool = True
     """False: answer calls, but run no shop (tests, and replicas that only serve)."""
+    accept_clock: bool = False
+    """The clock is right, although it is behind the highest time that was noted."""
     high_water_mark: Path | None = None
     """Where this host remembers how far the database has come (ADR 0023); None: nowhere."""
 
@@ -115,7 +120,8 @@ class Engine:
         factory = ConnectorFactory(self.registry, self.db, self.secrets, http, environment)
         self._factory = factory
         self.connectors = Connectors(factory.open, clock=self.clock)
-        self._shops = ShopAccess(self.db, self.connectors)
+        accounts = ShopAccounts(self.db)
+        self._shops = ShopAccess(self.db, self.connectors, accounts)
         self._checks = ShopChecks(self.db, self._shops, self._observers, environment)
         self._webhooks = WebhookReceiver(
             self.db, factory, self.connectors, self._shops, environment
@@ -126,6 +132,7 @@ class Engine:
             factory,
             self.connectors,
             self._checks,
+            accounts,
             self._observers,
             self.metrics,
             environment,
@@ -141,6 +148,7 @@ class Engine:
         )
         self.metrics.follow(RUNNING, lambda: self._scheduler.running)
         self._maintenance = Maintenance(self.db, clock=self.clock, log=self.log)
+        self._clock_watch = ClockWatch(self.db, self.metrics, log=self.log)
         self._gauges = Gauges(self.db, self.metrics, clock=self.clock, log=self.log)
         self._listener: NotificationListener | None = None
 
@@ -155,6 +163,7 @@ class Engine:
             self._listener = NotificationListener(self.db.engine, self.wake, ours=self.db.backends)
             self._listener.start()
         if self.config.run_shops:
+            await self._clock_watch.start(accept=self.config.accept_clock)
             await self._scheduler.start(self.registry.types)
             await self._maintenance.start()
             await self._gauges.start()
@@ -168,6 +177,7 @@ class Engine:
         if self.config.run_shops:
             await self._scheduler.stop(grace=grace)
             await self._maintenance.stop()
+            await self._clock_watch.stop()
             await self._gauges.stop()
         await self._restore_detector.end()
         await self.feed.stop()
@@ -209,6 +219,10 @@ class Engine:
         if due_in is not None:
             self._scheduler.wake(due_in / 1_000_000)
 
+    async def note_time(self) -> None:
+        """See `ClockWatch.note`; with `run_shops` off."""
+        await self._clock_watch.note()
+
     def can_sync(self, connector: str) -> ServiceError | None:
         """Return why shops of this connector cannot be synced, or None."""
         return self._factory.can_sync(connector)
@@ -217,6 +231,10 @@ class Engine:
         """Return whether the orders of shops of this connector are read."""
         kind = self.registry.types.get(connector)
         return kind is not None and Capability.FETCH_ORDERS in kind.capabilities
+
+    def account_of(self, shop: ShopRecord) -> FoundAccount | None:
+        """See `ConnectorFactory.account_of`."""
+        return self._factory.account_of(shop)
 
     async def check_shop(self, merchant: str, shop: str) -> Sequence[Finding]:
         """See `ShopChecks.check`."""

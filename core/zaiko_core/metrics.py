@@ -52,6 +52,12 @@ DUE_SECONDS = Definition(
     Kind.GAUGE,
     "For how long the shop that is due longest has been due; 0 when none is.",
 )
+CLOCK_BEHIND = Definition(
+    "zaiko_clock_behind_seconds",
+    Kind.GAUGE,
+    "By how much the clock is behind the highest time that this database has seen; 0 when it is "
+    "not.",
+)
 ORDERS = Definition(
     "zaiko_orders",
     Kind.COUNTER,
@@ -103,6 +109,12 @@ OVERSOLD = Definition(
     Kind.GAUGE,
     "Times that stock was sold which is not there, and that are not cleared.",
 )
+UNREADABLE = Definition(
+    "zaiko_orders_unreadable",
+    Kind.GAUGE,
+    "Orders that may be open and cannot be read, counted every five minutes.",
+    ("connector",),
+)
 RPCS = Definition(
     "zaiko_rpcs",
     Kind.COUNTER,
@@ -121,7 +133,7 @@ WEBHOOKS = Definition(
 )
 
 DEFINITIONS = (
-    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, WITHOUT_EFFECT, DRIFTS, OVERSOLD,  # noqa: E501
+    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, CLOCK_BEHIND, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, WITHOUT_EFFECT, DRIFTS, OVERSOLD, UNREADABLE,  # noqa: E501
     RPCS, RPC_SECONDS, WATCHES, WEBHOOKS,
 )  # fmt: skip
 

@@ -47,6 +47,7 @@ from zaiko_sdk.events import (
 from zaiko_sdk.fields import LooseFields, ReplyFields
 from zaiko_sdk.hooks import hookimpl
 from zaiko_sdk.model import (
+    Account,
     Finding,
     FindingLevel,
     InventoryLevel,
@@ -72,6 +73,7 @@ from zaiko_sdk.settings import ConnectorSettings, http_origin
 
 __all__ = [
     "SDK_API",
+    "Account",
     "Capability",
     "Clock",
     "Connector",

@@ -12,6 +12,7 @@ from typing import Any
 from zaiko_sdk.capabilities import Capability, InventoryMode
 from zaiko_sdk.context import ShopContext
 from zaiko_sdk.model import (
+    Account,
     Finding,
     InventoryLevel,
     InventoryWrite,
@@ -68,6 +69,17 @@ class Connector(ABC):
         A shop that refuses them is a finding, not an exception. Raise Retry when the platform could
         not be asked at all.
         """
+
+    async def account(self) -> Account | None:
+        """Return which account of the platform the settings lead to, or None where the platform
+        does not say.
+
+        The host asks before it reads or writes anything with new settings or credentials, so that
+        it takes no order of another account for one of this shop, and counts none twice when one
+        account is connected as two shops. Reads only, one request where possible. Refused
+        credentials are CredentialsRejected.
+        """
+        return None
 
     @property
     def order_reach(self) -> timedelta | None:
@@ -161,6 +173,10 @@ class ConnectorType:
     `id` is the connector's name in resource names (`connectors/{id}`): lower-case letters, digits
     and dashes. `open(context, settings)` makes the connector of one shop from an instance of
     `settings`, without I/O.
+
+    `account_of(settings)`, where settings alone name the account (`Connector.account`), returns it
+    without I/O: the host then refuses wrong settings when they are entered, and not in the next
+    run.
     """
 
     id: str
@@ -173,3 +189,7 @@ class ConnectorType:
     limits: Limits = field(default_factory=Limits)
     sdk_api: tuple[int, int] = SDK_API
     webhook_reply: WebhookReply = WebhookReply()
+    account_of: Callable[[Any], Account | None] | None = None
+    interval: timedelta = timedelta(minutes=10)
+    """How often the orders of a new shop are fetched: as often as the platform's quota allows
+    without effort, where it has no webhooks. From 10 s to a day; a person may set another one."""

@@ -14,6 +14,18 @@ from datetime import datetime
 from zaiko_sdk.errors import Skip
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account of the platform that a shop's settings lead to.
+
+    `id` is the platform's own: it stays the same as long as the account exists, and no other
+    account of the platform has it. `name` is for people, and may change.
+    """
+
+    id: str
+    name: str = ""
+
+
 class OrderState(enum.StrEnum):
     """What the shop says about an order as a whole. Only the last three release units that are
     still open."""

@@ -93,6 +93,9 @@ class Config(BaseSettings):
     sets it."""
     run_shops: Annotated[bool, Option("--run-shops/--answer-only")] = True
     """Run the sync of shops, or only answer calls."""
+    accept_clock: Annotated[bool, Option("--accept-clock")] = False
+    """Take the clock for right although it is behind the highest time that the database has seen,
+    because it was ahead before."""
     http_timeout: float = Field(default=30.0, gt=0)
     """Seconds that one request to a platform may take."""
     grace: Annotated[float, Option(), Field(ge=0)] = 20.0
@@ -161,6 +164,7 @@ class Config(BaseSettings):
             capacity=self.capacity,
             http_timeout=self.http_timeout,
             run_shops=self.run_shops,
+            accept_clock=self.accept_clock,
             high_water_mark=self.high_water_mark_file(),
         )
 

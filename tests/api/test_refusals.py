@@ -69,11 +69,16 @@ ELSEWHERE: set[tuple[str, str]] = {
     ("SyncService.WatchSyncSession", "RATE_LIMITED"),
     # test_server.py, and tests/watch/test_watch_streams.py for what all streams share
     ("OperationService.WaitOperation", "SERVER_DRAINING"),
+    ("SyncService.WaitSettled", "SERVER_DRAINING"),
     ("OperationService.WatchOperation", "SERVER_DRAINING"),
     ("OperationService.WatchOperation", "TOO_MANY_STREAMS"),
     ("OperationService.WatchOperation", "SLOW_CONSUMER"),
     # test_troubled_shops.py
     ("ShopService.CheckShop", "SECRET_KEY_MISSING"),
+    # tests/e2e/test_accounts.py
+    ("ShopService.CreateShop", "ACCOUNT_TAKEN"),
+    ("ShopService.UpdateShop", "ACCOUNT_CHANGED"),
+    ("ShopService.UpdateShop", "ACCOUNT_TAKEN"),
     # test_authentication.py
     ("TokenService.CreateToken", "PERMISSION_MISSING"),
     ("TokenService.RevokeToken", "PERMISSION_MISSING"),

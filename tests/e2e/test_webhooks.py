@@ -107,7 +107,7 @@ def running(zaiko: Zaiko) -> bool:
 def order_units(zaiko: Zaiko) -> dict[str, list[int]]:
     """Units of each line that are still to leave, by order."""
     found = zaiko("orders", "list", "mall", "--output", "json").json
-    return {order["name"]: [line.get("open", 0) for line in order["lines"]] for order in found}
+    return {order["name"]: [int(line.get("open", 0)) for line in order["lines"]] for order in found}
 
 
 def test_a_notification_makes_its_order_known_at_once(

@@ -21,7 +21,7 @@ from zaiko_core.storage import schema
 from zaiko_core.storage.database import Database
 from zaiko_core.storage.sql import Execution, observed
 
-OF_THE_INSTALLATION = {"system", "tokens"}
+OF_THE_INSTALLATION = {"accounts", "system", "tokens"}
 """Small, and the same for every merchant: reference tables, or in a database of their own."""
 ACROSS_MERCHANTS = {
     "zaiko_core.storage.jobs",

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
-from support.world import MERCHANT, World
-from zaiko_core.app import runs
+from support.world import MERCHANT, World, can_sync
+from zaiko_core.app import operations, runs
 from zaiko_core.app.records import JobClaim, Renewal
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.storage.database import Database
@@ -21,7 +21,7 @@ LEASE = 5_000_000
 
 @pytest.fixture
 def world(store_url: str) -> World:
-    clock = [1_000_000_000]
+    clock = [10**15]
     world = World(Database(store_url, now=lambda: clock[0]))
     world.clock = clock  # type: ignore[attr-defined]
     yield world.begin()  # type: ignore[misc]
@@ -49,6 +49,12 @@ def trigger(world: World, *shops: str, delay: int = 0) -> None:
 
 def advance(world: World, micros: int) -> None:
     world.clock[0] += micros  # type: ignore[attr-defined]
+
+
+def mark_due(world: World) -> None:
+    """Make every shop due, whatever its time."""
+    with world.db.transactions.begin(writing=True) as connection:
+        connection.execute(text("UPDATE shops SET due_at = 1"))
 
 
 def test_a_due_shop_is_claimed_once_until_it_is_finished(world: World) -> None:
@@ -108,6 +114,59 @@ def test_a_dead_owner_loses_its_lease_and_the_next_token_is_larger(world: World)
         )
     finish(world, dead)
     world.db.write_sync(MERCHANT, lambda uow: uow.hold_lease("a", taken_over.token))
+
+
+HOUR = 3_600_000_000
+
+
+@pytest.mark.parametrize("back", [2 * LEASE, HOUR, 24 * HOUR])
+def test_a_lease_that_ends_later_than_a_lease_can_last_is_void(world: World, back: int) -> None:
+    """A process died, and the clock was set back before the next one began."""
+    dead = claim(world)[0]
+    advance(world, -back)
+    mark_due(world)
+
+    (again,) = [held for held in claim(world, "two") if held.shop == dead.shop]
+    assert again.token == dead.token + 1
+    with pytest.raises(LeaseLost):
+        world.db.write_sync(MERCHANT, lambda uow: uow.hold_lease(dead.shop, dead.token))
+
+
+def test_a_lease_that_can_be_that_long_is_believed(world: World) -> None:
+    claim(world)
+    advance(world, -LEASE)
+    mark_due(world)
+
+    assert claim(world, "two") == []
+
+
+def test_who_lives_through_a_step_of_the_clock_renews_its_leases_and_claims_none_of_them(
+    world: World,
+) -> None:
+    held = claim(world)
+    advance(world, -HOUR)
+    mark_due(world)
+
+    assert claim(world) == []
+    assert jobs(world, lambda queue: queue.renew(held)) == Renewal()
+    mark_due(world)
+    assert claim(world, "two") == []
+
+
+def test_an_operation_whose_process_died_before_the_clock_was_set_back_is_run_again(
+    world: World,
+) -> None:
+    world.db.write_sync(
+        MERCHANT,
+        lambda uow: operations.refresh_listings(uow, "a", drawn="x" * 12, can_sync=can_sync),
+    )
+    (first,) = jobs(world, lambda queue: queue.claim_operations(1))  # type: ignore[misc]
+    advance(world, -HOUR)
+
+    due = jobs(world, lambda queue: queue.next_due(), "two").operations  # type: ignore[attr-defined]
+    assert due is not None
+    assert due <= 0
+    assert jobs(world, lambda queue: queue.claim_operations(1), "two") == [first]
 
 
 def test_renewing_keeps_a_lease_and_tells_which_were_lost(world: World) -> None:

@@ -77,7 +77,7 @@ def claim(simulation: Simulation) -> JobClaim:
 def test_an_idle_run_takes_five_statements_and_two_transactions(resting: Simulation) -> None:
     heard: list[str] = []
     with observed(resting.engine.db.engine, lambda execution: heard.append(execution.text)):
-        resting.run_due()
+        resting.loop.run_until_complete(resting.engine.run_due())
 
     # On PostgreSQL the change feed is written by the statement that notifies other replicas.
     heard = [

@@ -99,7 +99,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "want = target",
     ),
     "a raise is held back by doubt": (
-        "want = max(belief.expected, want - belief.uncertain)",
+        "want = max(0, belief.expected, want - belief.uncertain)",
         "pass",
     ),
     "a lowering is not": (
@@ -290,6 +290,40 @@ DEMAND: dict[str, tuple[str, str]] = {
         "return held",
     ),
 }
+UNKNOWN: dict[str, tuple[str, str]] = {
+    "an order that cannot be read may have taken anything": ("self.unreadable > 0 or", ""),
+    "an order that is not counted has come since the number was right": (
+        "and max(placed, seen) >= first",
+        "",
+    ),
+    "an order that came later took nothing": ("placed <= last and", ""),
+}
+WITHHELD: list[tuple[str, str, str, str]] = [
+    (
+        "fence",
+        "what an order of unknown content may have taken is kept",
+        "kept or needs_reading(belief, mode, fresh=fresh) or",
+        "needs_reading(belief, mode, fresh=fresh) or",
+    ),
+    (
+        "decision",
+        "other shops are sent the lower number",
+        "min(breakdown.quantity, left)",
+        "breakdown.quantity",
+    ),
+    (
+        "decision",
+        "a first number is not raised while an order cannot be read",
+        "if link.unknown.unreadable and",
+        "if False and",
+    ),
+    (
+        "decision",
+        "units that are withheld are looked at again",
+        "now + UNKNOWN_RECHECK if is_kept or link.elsewhere else None",
+        "None",
+    ),
+]
 NAMED: dict[str, tuple[str, str]] = {
     "a named order that was known and is absent has vanished": (
         "each.order not in present and each.order not in known and",
@@ -303,6 +337,15 @@ WEBHOOKS: dict[str, tuple[str, str]] = {
     "what a notification names reaches the run": (
         "usable(hint.order_ids) if is_read_by_id else []",
         "[]",
+    ),
+}
+ACCOUNTS: dict[str, tuple[str, str]] = {
+    "a used shop stays with its account": ("is_other and is_used(uow, record.shop)", "False"),
+    "one account is not two shops of a merchant": ("holder.shop != record.shop", "False"),
+    "one account is not two merchants'": ("holder.merchant != uow.merchant", "False"),
+    "the account of former settings counts for nothing": (
+        "(record.settings, record.secrets) != (asked.settings, asked.secrets)",
+        "False",
     ),
 }
 OPEN_COUNTS: dict[str, tuple[str, str]] = {
@@ -386,12 +429,78 @@ FACTS = [
     ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
+CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.storage.jobs": {
+        "a lease that cannot be is void": (
+            "table.c.lease_until <= now, void)",
+            "table.c.lease_until <= now)",
+        ),
+    },
+    "zaiko_core.sync.clock_watch": {
+        "what would wait for the clock is brought back": ("if noted.step > _STEP:", "if False:"),
+    },
+}
+
+CLOSING: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
+    ("zaiko_core.domain.shop_word", "store/test_closing.py"): {
+        "a shop's word frees nothing once the warehouse reports": (
+            "return not self.has_feed",
+            "return True",
+        ),
+        "a warehouse that reports owes each shipment": (
+            "return self.has_feed or not self.frees",
+            "return not self.frees",
+        ),
+    },
+    ("zaiko_core.domain.demand", "store/test_closing.py"): {
+        "units that only the shop calls shipped stay promised": (
+            "self.fulfilled if self.frees else self.fulfilled - self.unshipped",
+            "self.fulfilled",
+        ),
+        "units refunded without restocking stay off sale": (
+            "(line.doubtful if word.keeps_unrestocked else 0)",
+            "0",
+        ),
+    },
+    ("zaiko_core.app.closing", "store/test_closing.py"): {
+        "deleting a shop asks what becomes of its orders": (
+            "if open_orders is None and (",
+            "if False and (",
+        ),
+    },
+    ("zaiko_core.app.order_numbers", "store/test_closing.py"): {
+        "a number of two orders is refused": ("if len(found) > 1:", "if False:"),
+        "what is recorded under a number is the order's": ("if len(orders) == 1:", "if False:"),
+    },
+    ("zaiko_core.app.bulk_link", "store/test_closing.py"): {
+        "a linked listing is a twin too": ("linked=None", "linked=False"),
+    },
+    ("zaiko_core.app.catalogue_reading", "sync/test_catalogue_reading.py"): {
+        "an order that names an unknown listing has the catalogue read": (
+            "listing not in known or",
+            "False or",
+        ),
+        "a catalogue is read less and less often": ("if due > uow.now:", "if False:"),
+        "only new listings are linked": ("since=since,", "since=0,"),
+    },
+    ("zaiko_core.sync.guard", "sync/test_checkups.py"): {
+        "a check says how far back orders are read": ("if reach is None:", "if True:"),
+    },
+}
 
 MUTANTS = [
     *FACTS,
     *(
         ("zaiko_core.domain.demand", "unit/test_order_lines.py", name, *change)
         for name, change in DEMAND.items()
+    ),
+    *(
+        ("zaiko_core.domain.unknown_orders", "unit/test_unknown_orders.py", name, *change)
+        for name, change in UNKNOWN.items()
+    ),
+    *(
+        (f"zaiko_core.domain.{module}", "unit/test_unknown_orders.py", *change)
+        for module, *change in WITHHELD
     ),
     *(
         ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)
@@ -418,6 +527,10 @@ MUTANTS = [
         for name, change in WEBHOOKS.items()
     ),
     *(
+        ("zaiko_core.app.accounts", "sync/test_accounts.py", name, *change)
+        for name, change in ACCOUNTS.items()
+    ),
+    *(
         ("zaiko_core.domain.escrow", "unit/test_decision.py", name, *change)
         for name, change in QUOTA.items()
     ),
@@ -432,6 +545,16 @@ MUTANTS = [
     *(
         (module, "sync/test_settled.py", name, *change)
         for module, changes in SETTLING.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, tests, name, *change)
+        for (module, tests), changes in CLOSING.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, "sync/test_clock_steps.py", name, *change)
+        for module, changes in CLOCK_STEPS.items()
         for name, change in changes.items()
     ),
 ]

@@ -49,6 +49,7 @@ def delete(uow: UnitOfWork, shop: str, open_orders: OpenOrders | None = None) ->
     uow.listings.forget(shop)
     uow.additions.give_up(shop)
     uow.named_orders.forget(shop)
+    uow.accounts.leave(shop)
     uow.shops.forget_state(shop)
     uow.changed(ChangeKind.SHOP, [shop])
 

@@ -153,6 +153,12 @@ class ListingAlreadyLinked(Exists):
         )
 
 
+class AccountTaken(Exists):
+    """An account of a platform is one shop only. Another merchant's shop is not named."""
+
+    reason = "ACCOUNT_TAKEN"
+
+
 class Conflict(ServiceError):
     """Another writer was faster."""
 
@@ -207,6 +213,12 @@ class ProductHasLinks(Precondition):
 
 class ShopHasLinks(Precondition):
     reason = "SHOP_HAS_LINKS"
+
+
+class AccountChanged(Precondition):
+    """The settings lead to another account than the one that the shop's links and orders are of."""
+
+    reason = "ACCOUNT_CHANGED"
 
 
 class ShopHasOpenOrders(Precondition):

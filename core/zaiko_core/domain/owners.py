@@ -84,6 +84,8 @@ OF_REASONS: Mapping[str, str] = {
     "SHOP_HAS_OPEN_ORDERS": "MERCHANT",
     "ORDER_NUMBER_AMBIGUOUS": "SYSTEM",
     "ORDER_LINE_NOT_ASSIGNABLE": "MERCHANT",
+    "ACCOUNT_CHANGED": "MERCHANT",
+    "ACCOUNT_TAKEN": "MERCHANT",
 }
 """By the reason of a problem."""
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     exists,
     func,
     literal,
@@ -35,6 +36,9 @@ from zaiko_core.storage.rowset import batch_params, batch_rows, param, params, r
 from zaiko_core.storage.shops import FREED, shop_from
 from zaiko_core.storage.sql import execute
 from zaiko_core.storage.transactions import Door, Transactions
+
+LEASE = 5_000_000
+"""µs that a lease lasts, unless a process is started with another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,17 @@ class Due:
 
 _SHOPS, _OPERATIONS = schema.shops, schema.operations
 _LINKS, _RUNS, _OTHERS = schema.links, schema.runs, schema.shops.alias("others")
+_LONGEST, _ME = bindparam("longest", type_=BigInteger), bindparam("me", type_=Text)
 _NOW, _MOST = bindparam("now", type_=BigInteger), bindparam("most", type_=Integer)
 _NOW_BY_DATABASE = select(CLOCK)
 
 
-def _unheld(now: Any) -> Any:
-    """Return the condition that no process holds a shop. Every claim uses this one."""
-    return or_(_SHOPS.c.owner.is_(None), _SHOPS.c.lease_until <= now)
+def _unheld(table: Any, now: Any, *, longest: Any = _LONGEST, me: Any = _ME) -> Any:
+    """Return the condition that no process holds a shop or an operation. Every claim uses this one.
+    A lease that ends later than a lease can last was given before the clock was set back, so it is
+    void (ADR 0039). Our own are renewed, and never void for us."""
+    void = and_(table.c.lease_until > now + longest, table.c.owner != me)
+    return or_(table.c.owner.is_(None), table.c.lease_until <= now, void)
 
 
 _TAKING_TURNS = select(func.count()).where(
@@ -118,12 +126,12 @@ _FINISHED = (
 _MOMENTS = select(
     # SQLite would read every shop for min().
     select(_SHOPS.c.due_at)
-    .where(_SHOPS.c.due_at.is_not(None), _unheld(_NOW))
+    .where(_SHOPS.c.due_at.is_not(None), _unheld(_SHOPS, _NOW))
     .order_by(_SHOPS.c.due_at)
     .limit(1)
     .scalar_subquery(),
     select(func.min(_SHOPS.c.lease_until)).where(_SHOPS.c.owner.is_not(None)).scalar_subquery(),
-    select(func.min(func.coalesce(_OPERATIONS.c.lease_until, _OPERATIONS.c.created_at)))
+    select(func.min(case((_unheld(_OPERATIONS, _NOW), 0), else_=_OPERATIONS.c.lease_until)))
     .where(_OPERATIONS.c.ended_at.is_(None))
     .scalar_subquery(),
 )
@@ -154,7 +162,7 @@ def _due(dialect: str, clocked: bool, well: bool) -> Select[Any]:
     tell the tables of these columns apart."""
     now: Any = STATEMENT_CLOCK if clocked else _NOW
     with_it = _finding(clocked) if dialect == "sqlite" else (now.label("clock"),)
-    query = select(_SHOPS, *with_it).where(_SHOPS.c.due_at <= now, _unheld(now))
+    query = select(_SHOPS, *with_it).where(_SHOPS.c.due_at <= now, _unheld(_SHOPS, now))
     if well:
         query = query.where(_SHOPS.c.attempt == 0)
     return query.order_by(_SHOPS.c.due_at).limit(_MOST).with_for_update(skip_locked=True, of=_SHOPS)
@@ -228,8 +236,15 @@ class Jobs:
         return execute(
             self._connection,
             _due(self._connection.dialect.name, self._now is None, well),
-            {"most": limit} | self._given_now,
+            {"most": limit} | self._leases | self._given_now,
         )
+
+    def _unheld(self, table: Any) -> Any:
+        return _unheld(table, self.now, longest=2 * self._lease, me=self._owner)
+
+    @property
+    def _leases(self) -> dict[str, Any]:
+        return {"longest": 2 * self._lease, "me": self._owner}
 
     @property
     def _given_now(self) -> dict[str, int]:
@@ -291,7 +306,9 @@ class Jobs:
 
     def next_due(self) -> Due:
         """Return when something needs looking at. A read: it waits for no writer."""
-        ((shop, lease, operation),) = execute(self._connection, _MOMENTS, {"now": self.now})
+        ((shop, lease, operation),) = execute(
+            self._connection, _MOMENTS, {"now": self.now} | self._leases
+        )
         return Due(_until(self.now, shop, lease), _until(self.now, operation))
 
     def retry(self, connectors: Collection[str]) -> None:
@@ -305,9 +322,9 @@ class Jobs:
                 table.c.attempt > 0,
                 table.c.due_at > self.now,
                 table.c.connector.in_(list(connectors)),
-                _unheld(self.now),
+                self._unheld(table),
             )
-            .values(due_at=self.now),
+            .values(due_at=self.now, sending_retry_at=None),
         )
 
     def claim_operations(self, limit: int) -> list[OperationClaim]:
@@ -320,7 +337,7 @@ class Jobs:
             .where(
                 table.c.ended_at.is_(None),
                 table.c.state.in_(open_states),
-                or_(table.c.owner.is_(None), table.c.lease_until <= self.now),
+                self._unheld(table),
             )
             .order_by(table.c.created_at)
             .limit(limit)
@@ -389,7 +406,7 @@ class Jobs:
         )
 
 
-def job_door(transactions: Transactions, *, owner: str = "", lease: int = 0) -> Door[Jobs]:
+def job_door(transactions: Transactions, *, owner: str = "", lease: int = LEASE) -> Door[Jobs]:
     """Return the doors to the jobs for the process `owner`, whose leases last `lease` µs."""
     return Door(
         transactions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -13,12 +14,37 @@ from zaiko_core.storage.rowset import param, params
 from zaiko_core.storage.sql import execute
 from zaiko_core.storage.statistics import Statistics
 
+_LAST, _HIGHEST = "last_time", "highest_time"
 _PROBE, _PROBE_BYTES = "pulse", 256 * 1024
 _SYSTEM = schema.system
 _VALUE = select(_SYSTEM.c.value).where(_SYSTEM.c.key == param(_SYSTEM.c.key))
 _ANY = select(_SYSTEM.c.key).limit(1)
 _FORGET = delete(_SYSTEM).where(_SYSTEM.c.key == param(_SYSTEM.c.key))
+_KEEP = (
+    update(_SYSTEM)
+    .where(_SYSTEM.c.key == param(_SYSTEM.c.key))
+    .values(value=param(_SYSTEM.c.value))
+)
 _NOTE = insert(_SYSTEM).values(key=param(_SYSTEM.c.key), value=param(_SYSTEM.c.value))
+
+
+@dataclass(frozen=True, slots=True)
+class NotedTime:
+    """The time now, the one that was noted last, and the highest one ever noted (µs; 0: none)."""
+
+    now: int
+    last: int
+    highest: int
+
+    @property
+    def step(self) -> int:
+        """By how much (µs) the clock went back since the last note."""
+        return max(0, self.last - self.now)
+
+    @property
+    def behind(self) -> int:
+        """By how much (µs) the clock is behind the highest time."""
+        return max(0, self.highest - self.now)
 
 
 class SystemRows:
@@ -44,6 +70,25 @@ class SystemRows:
     def high_water_mark(self) -> HighWaterMark:
         """Return the epoch, and the sum of all merchants' newest revisions."""
         return HighWaterMark(self.epoch(), statistics.revisions(self._connection))
+
+    def time(self) -> NotedTime:
+        """Return the time, and what was noted of it."""
+        last, highest = (
+            int(execute(self._connection, _VALUE, params(key=key)).scalar() or 0)
+            for key in (_LAST, _HIGHEST)
+        )
+        return NotedTime(self._now(), last, highest)
+
+    def keep_time(self, noted: NotedTime) -> None:
+        """Note the time."""
+        for key, time in ((_LAST, noted.now), (_HIGHEST, max(noted.now, noted.highest))):
+            value = params(key=key, value=str(time))
+            if not execute(self._connection, _KEEP, value).rowcount:
+                execute(self._connection, _NOTE, value)
+
+    def accept_time(self) -> None:
+        """Take the time now for the highest one."""
+        self.keep_time(NotedTime(self._now(), 0, 0))
 
     def statistics(self) -> Statistics:
         """Count over all merchants. Reads every link: not for every second."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, case, or_, select, update
+from sqlalchemy import Connection, Executable, and_, case, or_, select, update
 
 from zaiko_core.app.records import (
     ChangeKind,
@@ -19,6 +19,7 @@ from zaiko_core.app.records import (
 )
 from zaiko_core.domain.errors import LeaseLost, NotFound
 from zaiko_core.storage import schema, triggers
+from zaiko_core.storage.accounts import AccountRows
 from zaiko_core.storage.additions import AdditionRows
 from zaiko_core.storage.catalogue import MERCHANTS, ProductRows, WarehouseRows
 from zaiko_core.storage.channel import NOTIFIED, NOTIFY, notify_payload
@@ -43,7 +44,9 @@ from zaiko_core.storage.rowset import (
 )
 from zaiko_core.storage.shops import ShopRows
 from zaiko_core.storage.sql import execute, writes
+from zaiko_core.storage.stamps import StampRows
 from zaiko_core.storage.stocks import StockRows
+from zaiko_core.storage.system import SystemRows
 from zaiko_core.storage.webhooks import WebhookRows
 from zaiko_core.tracing import written
 
@@ -94,8 +97,11 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
     table = schema.shops
     batch = batch_rows(dialect, typed_columns(table, "shop"))
     stays: Any = table.c.due_at < param(table.c.due_at)
-    if by is not Trigger.REQUEST:
+    if by is Trigger.CHANGE:
         stays = or_(stays, table.c.attempt > 0)
+    elif by is Trigger.WEBHOOK:
+        # Where only the numbers wait, the order behind the notification is read.
+        stays = or_(stays, and_(table.c.attempt > 0, table.c.sending_retry_at.is_(None)))
     values = {
         "trigger_seq": table.c.trigger_seq + 1,
         "due_at": case((stays, table.c.due_at), else_=param(table.c.due_at)),
@@ -206,6 +212,10 @@ class StorageUnitOfWork:
         return NamedOrderRows(self._connection, self.merchant, self.now, self.revision)
 
     @cached_property
+    def accounts(self) -> AccountRows:
+        return AccountRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
     def runs(self) -> RunRows:
         return RunRows(self._connection, self.merchant, self.now, self.revision)
 
@@ -216,6 +226,14 @@ class StorageUnitOfWork:
     @cached_property
     def requests(self) -> RequestRows:
         return RequestRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def stamps(self) -> StampRows:
+        return StampRows(self._connection, self.merchant, self.now, self.revision)
+
+    @cached_property
+    def system(self) -> SystemRows:
+        return SystemRows(self._connection, lambda: self.now)
 
     @cached_property
     def feed(self) -> FeedRows:

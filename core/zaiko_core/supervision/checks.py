@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zaiko_sdk import ConnectorError, Finding
+from zaiko_sdk import ConnectorError, Finding, FindingLevel
 
-from zaiko_core.app import checkups
-from zaiko_core.app.records import JobClaim, RunResult
+from zaiko_core.app import accounts, checkups
+from zaiko_core.app.records import JobClaim, RunResult, ShopRecord
+from zaiko_core.domain.errors import AccountChanged, AccountTaken
 from zaiko_core.plugin_host.announcements import announce_expiry
 from zaiko_core.plugin_host.observers import Observers
 from zaiko_core.storage.database import Database
@@ -30,8 +31,12 @@ class ShopChecks:
     async def check(self, merchant: str, shop: str) -> Sequence[Finding]:
         """Let the connector try credentials and permissions. Raises ConnectorError, NotFound,
         ConnectorNotLoaded."""
+        record = await self._shops.record(merchant, shop)
         async with self._shops.connector(merchant, shop) as connector:
-            return await self._check(merchant, shop, connector)
+            found = await self._check(merchant, shop, connector)
+            if any(finding.level is FindingLevel.ERROR for finding in found):
+                return found
+            return [*found, *await self._account(merchant, record, connector)]
 
     async def after_run(
         self, claim: JobClaim, connector: GuardedConnector, result: RunResult
@@ -42,6 +47,7 @@ class ShopChecks:
             return
         try:
             await self._check(claim.merchant, claim.shop, connector, token=claim.token)
+            await self._account(claim.merchant, claim.found.shop, connector)
         except ConnectorError as error:
             self._environment.log.warning(
                 "check_failed",
@@ -50,6 +56,20 @@ class ShopChecks:
                 reason=error.reason,
                 problem=error.message,
             )
+
+    async def _account(
+        self, merchant: str, shop: ShopRecord, connector: GuardedConnector
+    ) -> Sequence[Finding]:
+        """Ask which account the shop is. One that it must not be stops the next run."""
+        try:
+            account = await self._shops.accounts.ask(merchant, shop, connector)
+        except (AccountChanged, AccountTaken) as error:
+            await self._db.write(merchant, lambda uow: accounts.ask_again(uow, shop.shop))
+            return [Finding(FindingLevel.ERROR, error.reason, error.message)]
+        if account is None:
+            return ()
+        name = f"{account.name} ({account.account})" if account.name else account.account
+        return [Finding(FindingLevel.OK, "ACCOUNT", f"The shop is the account {name}.")]
 
     async def _check(
         self, merchant: str, shop: str, connector: GuardedConnector, *, token: int | None = None

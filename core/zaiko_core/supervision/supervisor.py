@@ -3,9 +3,11 @@ once a day, records how it ended, and tells observers and metrics."""
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 from structlog.contextvars import bind_contextvars
 from zaiko_sdk import SettingsInvalid
@@ -13,6 +15,8 @@ from zaiko_sdk import SettingsInvalid
 from zaiko_core import tracing
 from zaiko_core.app.records import JobClaim, RunResult, RunState
 from zaiko_core.domain.errors import (
+    AccountChanged,
+    AccountTaken,
     ConnectorNotLoaded,
     LeaseLost,
     NotFound,
@@ -36,8 +40,19 @@ from zaiko_core.sync.environment import Environment
 from zaiko_core.sync.guard import ConnectorBug
 from zaiko_core.sync.leased_run import LeasedRun
 from zaiko_core.sync.run_context import RunContext
+from zaiko_core.sync.shop_accounts import ShopAccounts
 from zaiko_core.sync.shop_run import ShopRun
 
+Refused = (
+    ConnectorNotLoaded
+    | SettingsInvalid
+    | ConnectorBug
+    | SecretKeyMissing
+    | AccountChanged
+    | AccountTaken
+)
+"""Why a shop's connector cannot be used before a person has acted."""
+_REFUSED = get_args(Refused)
 IsCancelled = Callable[[], bool]
 """Whether a person asked this run to end."""
 
@@ -51,6 +66,7 @@ class RunSupervisor:
     factory: ConnectorFactory
     connectors: Connectors
     checks: ShopChecks
+    accounts: ShopAccounts
     observers: Observers
     metrics: Metrics
     environment: Environment
@@ -86,8 +102,9 @@ class RunSupervisor:
             await run.begin()
         try:
             result = await self._execute(run, is_cancelled)
-        except (ConnectorNotLoaded, SettingsInvalid, ConnectorBug, SecretKeyMissing) as error:
-            # It could not be opened; what a connector does wrong in a run, the run handles.
+        except _REFUSED as error:
+            # It could not be opened, or is another account; what a connector does wrong in a run,
+            # the run handles.
             result = _not_opened(claim, error)
         except (LeaseLost, NotFound, Unavailable, WriteConflict):
             # The shop is another run's, or gone, or nothing can be written now: the scheduler goes
@@ -122,16 +139,14 @@ class RunSupervisor:
                 is_cancelled,
             )
             adjust = Adjusters(self.registry.hooks(HOOK), claim.merchant, kind.id, environment.log)
-            result = await ShopRun(context, adjust, environment.tracer).execute()
+            confirm = functools.partial(self.accounts.confirm, claim.merchant, shop, connector)
+            result = await ShopRun(context, adjust, environment.tracer, confirm).execute()
             await self.checks.after_run(claim, connector, result)
             return result
 
 
-def _not_opened(
-    claim: JobClaim,
-    error: ConnectorNotLoaded | SettingsInvalid | ConnectorBug | SecretKeyMissing,
-) -> RunResult:
-    """Return the result of a run whose connector could not be opened: a person must act."""
+def _not_opened(claim: JobClaim, error: Refused) -> RunResult:
+    """Return the result of a run whose connector cannot be used: a person must act."""
     metadata = error.metadata if isinstance(error, ServiceError) else {}
     retry = backoff.after_refused_opening(error)
     return RunResult(

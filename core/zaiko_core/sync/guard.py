@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from zaiko_sdk import (
+    Account,
     Connector,
     ConnectorError,
     ConnectorSettings,
@@ -32,8 +33,14 @@ from zaiko_sdk import (
 T = TypeVar("T")
 
 _LIMITS = Limits()
+_LONGEST_ID = 200
 CALL_LIMIT = 120.0
 """Seconds that one call, or one page of an iteration, may take."""
+
+
+def is_account_id(text: str) -> bool:
+    """Return whether a text can be the id of an account: 1 to 200 characters, without blanks."""
+    return 0 < len(text) <= _LONGEST_ID and text.isprintable() and " " not in text
 
 
 class ConnectorBug(ContractBroken):
@@ -74,6 +81,15 @@ class GuardedConnector:
         """See Connector.check; and that older open orders are not read, where that is so."""
         findings = [*await self._call(self._connector.check()), *self._reach()]
         return [replace(finding, message=self._redact(finding.message)) for finding in findings]
+
+    async def account(self) -> Account | None:
+        """See Connector.account."""
+        found = await self._call(self._connector.account())
+        if found is not None and not (
+            isinstance(found, Account) and isinstance(found.id, str) and is_account_id(found.id)
+        ):
+            raise ContractBroken("the connector answered with an account that has no proper id")
+        return None if found is None else Account(found.id, self._redact(str(found.name))[:200])
 
     def _reach(self) -> list[Finding]:
         with self._bugs():

@@ -105,7 +105,7 @@ class OperationRunner:
     async def _refresh(self, merchant: str, record: OperationRecord) -> dict[str, Any]:
         """Read the whole catalogue; listings that it did not deliver have vanished."""
         shop, started, seen, new, changed = record.shop, 0, 0, 0, 0
-        async with self._shops.connector(merchant, shop) as connector:
+        async with self._shops.confirmed(merchant, shop) as connector:
             async for page in connector.list_listings(None):
                 listings = [translation.listing_from(listing, shop) for listing in page.listings]
                 moment, (added, altered) = await self._db.write(
@@ -151,7 +151,7 @@ class OperationRunner:
         shop, dry_run = record.shop, bool(record.arguments["dry_run"])
         wanted = await self._db.read(merchant, lambda uow: candidates(uow, shop))
         report, done = CutOverReport(dry_run), 0
-        async with self._shops.connector(merchant, shop) as connector:
+        async with self._shops.confirmed(merchant, shop) as connector:
             while done < len(wanted):
                 batch = wanted[done : done + connector.limits.read_batch]
                 shown = await _numbers(connector, batch)

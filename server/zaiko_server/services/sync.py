@@ -21,8 +21,11 @@ from zaiko_server.convert.runs import run as run_message
 from zaiko_server.pages import PagePosition
 from zaiko_server.services.calls import Calls, Context, clock, waiting_until
 from zaiko_server.services.links import states_of
-from zaiko_server.times import span_of
+from zaiko_server.times import MICROS, duration, span_of
 from zaiko_server.watch import WatchServer
+
+_BEHIND = 60 * MICROS
+"""µs by which a clock may be behind the highest time without being a problem."""
 
 
 def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusResponse:
@@ -33,12 +36,14 @@ def sync_status(uow: UnitOfWork, can_sync: links.CanSync) -> pb.GetSyncStatusRes
     for status in statuses:
         for field, number in status.link_counts.ListFields():
             setattr(counts, field.name, getattr(counts, field.name) + number)
+    behind = uow.system.time().behind
     return pb.GetSyncStatusResponse(
         link_counts=counts,
         shop_statuses=statuses,
         oversold_product_count=uow.stocks.count_oversold(),
         suspect_order_count=uow.orders.count(suspect=True),
         unlinked_order_count=uow.orders.count(uncounted=True),
+        clock_behind=duration(behind) if behind > _BEHIND else None,
         committed_differ_count=uow.links.differing_counts(),
         unshipped_order_count=uow.demands.count_unshipped(),
         unrestocked_order_count=uow.orders.count_doubtful(),

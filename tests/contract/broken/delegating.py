@@ -12,6 +12,7 @@ from zaiko_example.plugin import EXAMPLE
 from zaiko_example.settings import ExampleSettings
 from zaiko_example.simulator import ExampleSimulator
 from zaiko_sdk import (
+    Account,
     Connector,
     ConnectorType,
     Finding,
@@ -84,6 +85,9 @@ class Delegating(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await self.inner.check()
+
+    async def account(self) -> Account | None:
+        return await self.inner.account()
 
     @property
     def order_reach(self) -> timedelta | None:

@@ -8,6 +8,7 @@ import httpx
 from contract.broken.delegating import Delegating, behaves
 from zaiko_example.settings import ExampleSettings
 from zaiko_sdk import (
+    Account,
     ConnectorError,
     CredentialsRejected,
     Finding,
@@ -30,6 +31,13 @@ class FindsNothing(Delegating):
     async def check(self) -> Sequence[Finding]:
         await self.inner.check()
         return []
+
+
+@behaves("an_account_is_known_from_others")
+class NamesThePlatform(Delegating):
+    async def account(self) -> Account | None:
+        await self.inner.account()
+        return Account("example")
 
 
 @behaves("check_tells_wrong_credentials_as_a_finding")

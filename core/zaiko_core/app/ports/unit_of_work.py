@@ -14,6 +14,7 @@ from zaiko_core.app.records import (
 )
 
 if TYPE_CHECKING:
+    from zaiko_core.storage.accounts import AccountRows
     from zaiko_core.storage.additions import AdditionRows
     from zaiko_core.storage.catalogue import ProductRows, WarehouseRows
     from zaiko_core.storage.demands import DemandRows
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from zaiko_core.storage.oversells import OversellRows
     from zaiko_core.storage.pushes import PushRows
     from zaiko_core.storage.shops import ShopRows
+    from zaiko_core.storage.stamps import StampRows
     from zaiko_core.storage.stocks import StockRows
+    from zaiko_core.storage.system import SystemRows
     from zaiko_core.storage.webhooks import WebhookRows
 
 
@@ -75,6 +78,8 @@ class UnitOfWork(Protocol):
     @property
     def named_orders(self) -> NamedOrderRows: ...
     @property
+    def accounts(self) -> AccountRows: ...
+    @property
     def runs(self) -> RunRows: ...
     @property
     def operations(self) -> OperationRows: ...
@@ -82,6 +87,12 @@ class UnitOfWork(Protocol):
     def requests(self) -> RequestRows: ...
     @property
     def feed(self) -> FeedRows: ...
+    @property
+    def stamps(self) -> StampRows: ...
+    @property
+    def system(self) -> SystemRows:
+        """What belongs to the whole installation. For reading only."""
+        ...
 
     @property
     def answer_revision(self) -> int:

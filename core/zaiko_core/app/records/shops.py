@@ -35,10 +35,17 @@ class ShopRecord:
     checked_at: int | None = None
     """When credentials and permissions were looked at last."""
     credentials_expire_at: int | None = None
+    unreadable_orders: int = 0
+    """Orders that may be open and cannot be read (ADR 0034)."""
     additions_due_at: int | None = None
     """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
     named_due_at: int | None = None
     """When an order that a notification named is to be read (ADR 0040)."""
+    account: str = ""
+    """The platform's own id of its account (ADR 0040); empty: not known."""
+    account_name: str = ""
+    account_at: int | None = None
+    """When that was found out; None: not since the settings last changed."""
     hold_drift: bool = False
     """Whether a number that was edited in the shop waits for a person instead of being set
     right."""
@@ -57,6 +64,8 @@ class ShopRecord:
     catalogue_due_at: int = 0
     """When a run is to ask for it again."""
     problem: Problem | None = None
+    sending_retry_at: int | None = None
+    """Until when orders are read and numbers are neither read nor sent, because of `problem`."""
     last_run: str = ""
     last_run_at: int | None = None
     last_success_at: int | None = None

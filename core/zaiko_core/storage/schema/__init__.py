@@ -15,7 +15,7 @@ from zaiko_core.storage.schema.history import (
     runs,
     webhook_deliveries,
 )
-from zaiko_core.storage.schema.installation import system, tokens
+from zaiko_core.storage.schema.installation import accounts, system, tokens
 from zaiko_core.storage.schema.journal import (
     allocations,
     demands,
@@ -30,6 +30,7 @@ from zaiko_core.storage.schema.oversell import oversells
 from zaiko_core.storage.schema.shop import listings, shop_states, shops
 
 __all__ = [
+    "accounts",
     "addition_places",
     "additions",
     "allocations",

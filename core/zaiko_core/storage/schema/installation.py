@@ -10,6 +10,17 @@ system = Table(
     "system", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False)
 )
 
+accounts = Table(
+    "accounts",  # which account of a platform is which shop (ADR 0040). Of the whole installation: two merchants must not have one account.  # noqa: E501
+    metadata,
+    id_("connector"),
+    id_("account"),
+    id_("merchant"),
+    id_("shop"),
+    PrimaryKeyConstraint("connector", "account"),
+    Index("ix_accounts_shop", "merchant", "shop"),
+)
+
 tokens = Table(
     "tokens",  # who may call (ADR 0015). Of the whole installation: a token may be good for many merchants.  # noqa: E501
     metadata,

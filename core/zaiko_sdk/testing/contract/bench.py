@@ -4,6 +4,7 @@ HTTP."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -51,7 +52,7 @@ class ContractBench:
     `run`."""
 
     def __init__(self, kind: ConnectorType, simulator: SimulatorType) -> None:
-        self.kind = kind
+        self.kind, self._simulator = kind, simulator
         self.shop: Simulator = simulator.create()
         self.server = SimulatorServer(self.shop)
         self.server.__enter__()
@@ -118,6 +119,18 @@ class ContractBench:
         connector = self.kind.open(context, self.kind.settings.model_validate(given))
         self._opened.append(connector)
         return connector
+
+    @contextlib.contextmanager
+    def elsewhere(self) -> Iterator[tuple[Connector, Simulator]]:
+        """Open a connector to another account of the platform, with the same kind of settings."""
+        simulator = self._simulator.create()
+        with SimulatorServer(simulator) as server:
+            settings = self.kind.settings.model_validate(server.settings())
+            connector = self.kind.open(self.context(MemoryState()), settings)
+            try:
+                yield connector, simulator
+            finally:
+                self.run(connector.aclose())
 
     def context(self, state: MemoryState, clock: Clock | None = None) -> ShopContext:
         """Return the host's side of a connector."""

@@ -6,8 +6,12 @@ import asyncio
 import traceback
 from collections.abc import Sequence
 
+import pytest
+
 from zaiko_sdk import (
+    Account,
     Capability,
+    Connector,
     ConnectorError,
     CredentialsRejected,
     Finding,
@@ -18,8 +22,10 @@ from zaiko_sdk import (
 from zaiko_sdk.testing.contract.bench import ContractBench
 from zaiko_sdk.testing.contract.rule import rule
 from zaiko_sdk.testing.faults import Fault, FaultKind
+from zaiko_sdk.testing.simulator import NewListing
 
 _MANY = 10_000
+_LONGEST = 200
 
 
 class ShopRules:
@@ -79,6 +85,40 @@ class ShopRules:
         assert any(finding.level is FindingLevel.ERROR for finding in found), (
             f"check found nothing wrong: {list(found)}"
         )
+
+    @rule(
+        why=(
+            "Two accounts may number their orders alike: one taken for the other, or one connected "
+            "as two shops, counts orders wrongly."
+        ),
+        fix=(
+            "Return the platform's own id of the account from `account`, which no other account "
+            "has; None only where the platform does not say."
+        ),
+    )
+    def test_an_account_is_known_from_others(self, bench: ContractBench) -> None:
+        """`account` answers with the same id at every opening, and with another one in another
+        account of the platform; the id is 1 to 200 characters without blanks."""
+        # Some platforms name the account in its orders only.
+        (sku,) = bench.stock_up(10)
+        bench.shop.place_order({sku: 1})
+        first, again = (bench.run(_account(bench.open())) for _ in range(2))
+        if first is None:
+            pytest.skip("the platform does not say which account it is")
+        assert isinstance(first, Account), f"account returned {first!r}"
+        if bench.kind.account_of is not None:
+            named = bench.kind.account_of(bench.kind.settings.model_validate(bench.settings))
+            assert named == first, f"account_of names {named}, and account says {first}"
+        proper = 0 < len(first.id) <= _LONGEST and first.id.isprintable() and " " not in first.id
+        assert proper, f"{first.id!r} can be no id"
+        assert again is not None, "the second opening did not say"
+        assert first.id == again.id, f"the account is {first.id}, then {again.id}"
+        with bench.elsewhere() as (connector, other):
+            other.add_listings([NewListing(sku, 10)])
+            other.place_order({sku: 1})
+            found = bench.run(_account(connector))
+        assert found is not None, "another account is not named"
+        assert found.id != first.id, f"two accounts are both {first.id}"
 
     @rule(
         why="An outage of the platform must not look like an error of the merchant.",
@@ -239,6 +279,10 @@ class ShopRules:
             bench.run(connector.aclose())
         except Exception as error:
             raise AssertionError(f"aclose raised {type(error).__name__}: {error}") from error
+
+
+async def _account(connector: Connector) -> Account | None:
+    return await connector.account()
 
 
 async def _check(bench: ContractBench) -> Sequence[Finding]:

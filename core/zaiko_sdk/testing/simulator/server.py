@@ -80,7 +80,9 @@ class SimulatorServer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
-        self.base_url = f"http://{host}:{self._socket.getsockname()[1]}"
+        port = self._socket.getsockname()[1]
+        self.base_url, self._account = f"http://{host}:{port}", str(port)
+        simulator.account = self._account
         control = Mount(CONTROL, routes=control_routes(simulator, self))
         platform = Starlette(routes=[control, *simulator.routes()])
         self._faults = FaultInjector(platform, control_prefix=CONTROL)
@@ -122,6 +124,7 @@ class SimulatorServer:
         """
         self._faults.reset()
         self.simulator.__init__()  # type: ignore[misc] # routes hold this object, so it stays
+        self.simulator.account = self._account
 
     def inject(self, fault: Fault) -> None:
         """Commit `fault` on the next requests that it matches."""

@@ -37,12 +37,16 @@ class SimulatedShop(ABC):
 
     `behaviour` holds the switches that are plain values, by name. `calls` counts the calls of each
     platform operation.
+
+    `account` is which account of the platform the shop is: a number, which the simulator's API
+    answers as the platform does. Each served simulator has its own: the number of its port.
     """
 
     def __init__(self, behaviour: Mapping[str, Any] | None = None) -> None:
         self.lock = threading.RLock()
         self.behaviour: dict[str, Any] = dict(behaviour or {})
         self.calls: dict[str, int] = {}
+        self.account = "1"
 
     def now(self) -> datetime:
         """Return the time by the platform's clock, which the switch `clock_skew_seconds` sets wrong

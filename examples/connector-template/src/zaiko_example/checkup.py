@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from zaiko_sdk import Finding, FindingLevel, Pause, Skip, Stop, read_row
+from zaiko_sdk import Account, Finding, FindingLevel, Pause, Skip, Stop, read_row
 
 from zaiko_example.client import Client
 from zaiko_example.rows import ShopRow
 
 _SCOPES = ("orders:read", "listings:read", "stock:write")
+
+
+async def account_of(client: Client) -> Account:
+    """See Connector.account."""
+    shop = read_row(ShopRow, await client.get("/api/shop"), what="/api/shop")
+    return Account(shop.id, shop.name)
 
 
 async def check_shop(client: Client) -> list[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -20,7 +21,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_example.catalogue import Catalogue
-from zaiko_example.checkup import check_shop
+from zaiko_example.checkup import account_of, check_shop
 from zaiko_example.client import Client
 from zaiko_example.orders import FIRST_FETCH, Orders
 from zaiko_example.settings import ExampleSettings
@@ -40,6 +41,9 @@ class ExampleConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client)
+
+    async def account(self) -> Account | None:
+        return await account_of(self._client)
 
     @property
     def order_reach(self) -> timedelta | None:

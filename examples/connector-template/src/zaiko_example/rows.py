@@ -25,6 +25,7 @@ Quantity = Annotated[StrictInt, Field(ge=-1_000_000_000, le=1_000_000_000)]
 class ShopRow(Row):
     """GET /api/shop."""
 
+    id: str
     name: str
     scopes: Sequence[str]
     token_expires_at: AwareDatetime | None = None

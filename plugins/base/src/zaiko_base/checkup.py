@@ -11,14 +11,16 @@ from zaiko_base.settings import BaseSettings
 _READS = ("/1/items", "/1/orders")
 
 
+async def user_of(client: Client) -> UserRow:
+    """Return whose consent the tokens are. Raises Retry, Pause and Stop."""
+    reply = await client.get("/1/users/me")
+    return read_row(UserRow, part_of(reply, "user", what="/1/users/me"), what="/1/users/me")
+
+
 async def check_shop(client: Client, settings: BaseSettings) -> list[Finding]:
     """See Connector.check. Whether numbers can be set is not tried, because that would set one."""
     try:
-        user = read_row(
-            UserRow,
-            part_of(await client.get("/1/users/me"), "user", what="/1/users/me"),
-            what="/1/users/me",
-        )
+        user = await user_of(client)
         for path in _READS:
             await client.get(path, {"limit": "1"})
         await client.tokens.current()

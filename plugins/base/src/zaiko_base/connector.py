@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -19,7 +20,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_base.catalogue import Catalogue
-from zaiko_base.checkup import check_shop
+from zaiko_base.checkup import check_shop, user_of
 from zaiko_base.client import Client
 from zaiko_base.orders import Orders
 from zaiko_base.settings import BaseSettings
@@ -38,6 +39,10 @@ class BaseConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client, self._settings)
+
+    async def account(self) -> Account | None:
+        user = await user_of(self._client)
+        return Account(user.shop_id, user.shop_name)
 
     @property
     def order_reach(self) -> timedelta | None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -41,6 +42,9 @@ class EcforceConnector(Connector):
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client, self._settings)
 
+    async def account(self) -> Account | None:
+        return account_of(self._settings)
+
     @property
     def order_reach(self) -> timedelta | None:
         return timedelta(days=self._settings.first_fetch_days)
@@ -68,6 +72,12 @@ class EcforceConnector(Connector):
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def account_of(settings: EcforceSettings) -> Account:
+    """Return the account that the settings name. UNCONFIRMED: whether any reply names the shop. Its
+    address is the only identity known; a shop that moves looks like another account."""
+    return Account(settings.origin)
 
 
 def open_shop(context: ShopContext, settings: EcforceSettings) -> Connector:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -18,7 +19,7 @@ from zaiko_sdk import (
 )
 
 from zaiko_nextengine.catalogue import Catalogue
-from zaiko_nextengine.checkup import check_shop
+from zaiko_nextengine.checkup import account_of, check_shop
 from zaiko_nextengine.client import Client
 from zaiko_nextengine.memory import Memory
 from zaiko_nextengine.orders import Orders
@@ -41,6 +42,9 @@ class NextEngineConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._client)
+
+    async def account(self) -> Account | None:
+        return await account_of(self._client)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._orders.changed(cursor)

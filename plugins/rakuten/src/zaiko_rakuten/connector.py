@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -43,6 +44,11 @@ class RakutenConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await check_shop(self._context, self._client, self._order_api, self._stock)
+
+    async def account(self) -> Account | None:
+        # UNCONFIRMED: whether the licence key names the shop. The numbers of its orders do.
+        number = await self._orders.shop_number()
+        return None if number is None else Account(number)
 
     def fetch_orders(self, cursor: str | None) -> AsyncIterator[OrderPage]:
         return self._orders.changed(cursor)

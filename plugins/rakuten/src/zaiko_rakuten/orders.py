@@ -44,6 +44,14 @@ class Orders:
         self._first = timedelta(days=settings.first_fetch_days)
         self._missing: dict[str, datetime] = {}
 
+    async def shop_number(self) -> str | None:
+        """Return the shop's number, with which its order numbers begin, or None while it has no
+        order of the last nine weeks."""
+        now = self._clock.now()
+        found = await self._api.search(Window(now + _AHEAD - _WINDOW, now + _AHEAD), 1)
+        number, separator, _ = (found.numbers[0] if found.numbers else "").partition("-")
+        return number if separator and number.isdigit() else None
+
     async def read(self, numbers: Sequence[str]) -> list[Order]:
         """See Connector.read_orders."""
         read_at = self._clock.now()

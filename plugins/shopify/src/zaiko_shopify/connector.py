@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from zaiko_sdk import (
+    Account,
     Connector,
     Finding,
     InventoryLevel,
@@ -22,6 +23,7 @@ from zaiko_sdk import (
 from zaiko_shopify.catalogue import Catalogue
 from zaiko_shopify.checks import findings_of
 from zaiko_shopify.client import Client
+from zaiko_shopify.documents import SHOP
 from zaiko_shopify.feed import OrderFeed
 from zaiko_shopify.locations import Locations
 from zaiko_shopify.settings import ShopifySettings
@@ -42,6 +44,10 @@ class ShopifyConnector(Connector):
 
     async def check(self) -> Sequence[Finding]:
         return await findings_of(self._client, self._settings, self._locations)
+
+    async def account(self) -> Account | None:
+        shop = (await self._client.query(SHOP)).inner("shop")
+        return Account(shop.text("id"), shop.text_or_empty("myshopifyDomain"))
 
     @property
     def order_reach(self) -> timedelta | None:

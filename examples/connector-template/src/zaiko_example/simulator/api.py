@@ -80,6 +80,7 @@ def routes_of(shop: ExampleShop) -> Sequence[BaseRoute]:
 
     def about(_: Mapping[str, str], __: Any) -> Any:
         return {
+            "id": shop.account,
             "name": "Simulated Example Shop",
             "scopes": shop.behaviour["scopes"],
             "token_expires_at": None,

@@ -81,7 +81,7 @@ def routes_of(shop: BaseShop) -> Sequence[BaseRoute]:
 
     def me(_: Mapping[str, str]) -> Any:
         user = {
-            "shop_id": SHOP_ID,
+            "shop_id": f"{SHOP_ID}-{shop.account}",
             "shop_name": "模擬ショップ",
             "shop_url": "https://sim-shop.thebase.test",
         }

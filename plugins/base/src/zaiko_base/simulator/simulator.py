@@ -28,7 +28,7 @@ class BaseSimulator(BaseShop, Simulator):
                 "client_secret": CLIENT_SECRET,
                 "redirect_uri": REDIRECT_URI,
                 "refresh_token": self.grants.refresh_token(self.now()),
-                "shop_id": SHOP_ID,
+                "shop_id": f"{SHOP_ID}-{self.account}",
                 "calls_per_hour": self.quotas.per_hour,
                 "calls_per_day": self.quotas.per_day,
                 "requests_per_second": 200.0,

@@ -71,12 +71,13 @@ def routes_of(shop: NextEngineAccount) -> Sequence[BaseRoute]:
             raise ApiError("001003")
         if not shop.grants.exchange(form, shop.now()):
             raise ApiError("001002")
-        return {
-            "company_ne_id": "NE000001",
-            "company_name": "模擬商店",
-            "uid": form["uid"],
-            "pic_ne_id": "1",
-        }
+        return {**account(), "uid": form["uid"], "pic_ne_id": "1"}
+
+    def account() -> dict[str, str]:
+        return {"company_ne_id": f"NE{shop.account:0>6}", "company_name": "模擬商店"}
+
+    def company(_: Mapping[str, str]) -> dict[str, Any]:
+        return {"count": "1", "data": [account()]}
 
     def upload(form: Mapping[str, str]) -> dict[str, Any]:
         if shop.behaviour["stocktaking"]:
@@ -134,6 +135,7 @@ def routes_of(shop: NextEngineAccount) -> Sequence[BaseRoute]:
     )
     return [
         Route("/api_neauth", answer("login", log_in, login=False), methods=["POST"]),
+        Route("/api_v1_login_company/info", answer("company", company), methods=["POST"]),
         Route(
             "/api_v1_master_shop/search",
             answer("shops", search(shops, shop_fields)),

@@ -118,7 +118,7 @@ class RakutenShop(SimulatedShop):
             for _, pair, units in taken:
                 self._move(pair, -units)
             self._number += 1
-            number = f"{_SHOP}-{placed_at.astimezone(JAPAN):%Y%m%d}-{self._number:010d}"
+            number = f"{self.account}-{placed_at.astimezone(JAPAN):%Y%m%d}-{self._number:010d}"
             hidden = max(
                 float(options.get("visible_after", 0)), float(self.behaviour["all_visible_after"])
             )

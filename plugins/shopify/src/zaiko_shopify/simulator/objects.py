@@ -79,7 +79,7 @@ _CONNECTION: dict[str, Callable[..., Any]] = {
 
 OBJECTS: dict[str, dict[str, Callable[..., Any]]] = {
     "Shop": {
-        "id": lambda shop, _: gid("Shop", 1),
+        "id": lambda shop, _: gid("Shop", shop.account),
         "name": lambda shop, _: shop.title,
         "myshopifyDomain": lambda shop, _: shop.domain,
         "ianaTimezone": lambda shop, _: shop.zone,

@@ -57,10 +57,19 @@ class ShopifySimulator(Simulator):
     created by API with default options)."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.shop = Shop()
+        super().__init__()
         self.platform = Platform(self.shop, CLIENT_SECRET)
         self.front = Front(self.shop, self.platform, self.lock)
+
+    @property
+    def account(self) -> str:
+        """Which account of the platform the shop is."""
+        return self.shop.account
+
+    @account.setter
+    def account(self, account: str) -> None:
+        self.shop.account = account
 
     def routes(self) -> Sequence[BaseRoute]:
         return self.front.routes()

@@ -32,6 +32,7 @@ class Shop:
             "Simulated shop",
             "Asia/Tokyo",
         )
+        self.account = "1"
         self.time_offset = 0.0
         self.index_lag = 0.0
         self.restock_on_delete = False

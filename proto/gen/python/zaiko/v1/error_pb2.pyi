@@ -255,7 +255,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_ORDER_UNREADABLE: _ErrorReason.ValueType  # 79
     """Problem of a shop. The connector cannot understand orders of it that may be open (metadata
-    `orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+    `orders`). They may have taken any units, so units that are missing in this shop are not
     offered again, in any shop, until the orders are read or released.
     """
     ERROR_REASON_SHOP_HAS_OPEN_ORDERS: _ErrorReason.ValueType  # 85
@@ -267,6 +267,16 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     ERROR_REASON_ORDER_LINE_NOT_ASSIGNABLE: _ErrorReason.ValueType  # 87
     """The order has no line that could be assigned: each is counted, or its listing can be linked, or
     no product has its code (metadata `order`).
+    """
+    ERROR_REASON_ACCOUNT_CHANGED: _ErrorReason.ValueType  # 90
+    """Also a Problem of a shop. The settings or credentials lead to another account of the platform
+    (metadata `account`) than the one that the shop's links and orders are of (`shopAccount`).
+    Nothing is read and nothing is sent.
+    """
+    ERROR_REASON_ACCOUNT_TAKEN: _ErrorReason.ValueType  # 91
+    """Also a Problem of a shop. The account of the platform (metadata `account`) is connected already:
+    as another shop of the merchant (metadata `resource`), or elsewhere on this server. Nothing is
+    read and nothing is sent.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -481,7 +491,7 @@ zaiko retries automatically.
 """
 ERROR_REASON_ORDER_UNREADABLE: ErrorReason.ValueType  # 79
 """Problem of a shop. The connector cannot understand orders of it that may be open (metadata
-`orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+`orders`). They may have taken any units, so units that are missing in this shop are not
 offered again, in any shop, until the orders are read or released.
 """
 ERROR_REASON_SHOP_HAS_OPEN_ORDERS: ErrorReason.ValueType  # 85
@@ -493,6 +503,16 @@ ERROR_REASON_ORDER_NUMBER_AMBIGUOUS: ErrorReason.ValueType  # 86
 ERROR_REASON_ORDER_LINE_NOT_ASSIGNABLE: ErrorReason.ValueType  # 87
 """The order has no line that could be assigned: each is counted, or its listing can be linked, or
 no product has its code (metadata `order`).
+"""
+ERROR_REASON_ACCOUNT_CHANGED: ErrorReason.ValueType  # 90
+"""Also a Problem of a shop. The settings or credentials lead to another account of the platform
+(metadata `account`) than the one that the shop's links and orders are of (`shopAccount`).
+Nothing is read and nothing is sent.
+"""
+ERROR_REASON_ACCOUNT_TAKEN: ErrorReason.ValueType  # 91
+"""Also a Problem of a shop. The account of the platform (metadata `account`) is connected already:
+as another shop of the merchant (metadata `resource`), or elsewhere on this server. Nothing is
+read and nothing is sent.
 """
 
 @typing.final

@@ -499,6 +499,7 @@ class GetSyncStatusResponse(message.Message):
     COMMITTED_DIFFER_COUNT_FIELD_NUMBER: builtins.int
     UNSHIPPED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     UNRESTOCKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
+    CLOCK_BEHIND_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
     """Products that are oversold."""
     suspect_order_count: builtins.int
@@ -523,6 +524,12 @@ class GetSyncStatusResponse(message.Message):
     def shop_statuses(self) -> containers.RepeatedCompositeFieldContainer[shop_pb2.ShopStatus]:
         """The status of each shop, ordered by name."""
 
+    @builtins.property
+    def clock_behind(self) -> duration_pb2.Duration:
+        """By how much the clock is behind the highest time that the database has seen, if it is by more
+        than a minute: it was set back, or was ahead before. Unset = it is not.
+        """
+
     def __init__(
         self,
         *,
@@ -535,10 +542,11 @@ class GetSyncStatusResponse(message.Message):
         committed_differ_count: builtins.int = ...,
         unshipped_order_count: builtins.int = ...,
         unrestocked_order_count: builtins.int = ...,
+        clock_behind: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["link_counts", b"link_counts"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "link_counts", b"link_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["committed_differ_count", b"committed_differ_count", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "committed_differ_count", b"committed_differ_count", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
