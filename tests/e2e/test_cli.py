@@ -635,6 +635,34 @@ def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(
     assert "form SHOP/ORDER" in acme("orders", "release", "odd", code=2).err
 
 
+def test_a_shop_is_closed_with_its_orders_kept(acme: Zaiko, local: Local) -> None:
+    shop = local.shops["set"]
+    shop.shop.stock["CLOSING"] = 9
+    acme("shops", "create", "closing", "--connector", "fake-set", "--set", "shop=set")
+    acme("products", "create", "CLOSING")
+    acme("stock", "receive", "CLOSING", "9")
+    order = shop.place_order({"CLOSING": 4})
+
+    def ordered() -> int:
+        return int(acme("stock", "get", "CLOSING", "--output", "json").json["ordered"])
+
+    # Nobody has refreshed its listings: the order did, and they are linked as they come.
+    acme("shops", "update", "closing", "--auto-link", "link", "--shipped-frees", "never")
+    until(lambda: acme("sync", "closing").code == 0 and ordered() == 4)
+    assert "has been read" in acme("orders", "get", "closing", "#none", code=1).err
+    assert "4" in acme("orders", "get", "closing", f"#{order}").out
+    acme("link", "delete", "closing", "CLOSING")
+    assert "[SHOP_HAS_OPEN_ORDERS]" in acme("shops", "delete", "closing", code=1).err
+    acme("shops", "delete", "closing", "--open-orders", "keep")
+    acme("stock", "allocate", "CLOSING", "4", "--order", f"closing/#{order}")
+    acme("stock", "ship", "CLOSING", "3", "--order", f"closing/#{order}")
+    assert ordered() == 1
+    assert f"#{order}" in acme("orders", "list", "closing").out
+    assert "[ORDER_LINE_NOT_ASSIGNABLE]" in acme("orders", "assign", f"closing/{order}", code=1).err
+    acme("stock", "ship", "CLOSING", "1", "--order", f"closing/{order}")
+    assert ordered() == 0
+
+
 def test_a_listing_whose_code_has_a_colon_is_linked_to_the_product_of_that_code(
     acme: Zaiko, local: Local
 ) -> None:
