@@ -276,7 +276,9 @@ def status(context: typer.Context) -> None:
                 f"{reply.unrestocked_order_count} orders were refunded without restocking: "
                 "`zaiko orders list --unrestocked`."
             )
-    if counts.failed or counts.held or held or reply.oversold_product_count or behind or idle:
+    unreadable = any(shop.unreadable_order_count for shop in reply.shop_statuses)
+    needs_person = counts.failed or counts.held or held or behind or idle or unreadable
+    if needs_person or reply.oversold_product_count:
         raise typer.Exit(1)
 
 

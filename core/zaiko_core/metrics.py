@@ -115,6 +115,12 @@ OVERSOLD = Definition(
     Kind.GAUGE,
     "Times that stock was sold which is not there, and that are not cleared.",
 )
+UNREADABLE = Definition(
+    "zaiko_orders_unreadable",
+    Kind.GAUGE,
+    "Orders that may be open and cannot be read, counted every five minutes.",
+    ("connector",),
+)
 RPCS = Definition(
     "zaiko_rpcs",
     Kind.COUNTER,
@@ -133,7 +139,7 @@ WEBHOOKS = Definition(
 )
 
 DEFINITIONS = (
-    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, WITNESS, CLOCK_BEHIND, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, WITHOUT_EFFECT, DRIFTS, OVERSOLD,  # noqa: E501
+    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, WITNESS, CLOCK_BEHIND, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, WITHOUT_EFFECT, DRIFTS, OVERSOLD, UNREADABLE,  # noqa: E501
     RPCS, RPC_SECONDS, WATCHES, WEBHOOKS,
 )  # fmt: skip
 

@@ -185,3 +185,6 @@ class ConnectorType:
     limits: Limits = field(default_factory=Limits)
     sdk_api: tuple[int, int] = SDK_API
     webhook_reply: WebhookReply = WebhookReply()
+    interval: timedelta = timedelta(minutes=10)
+    """How often the orders of a new shop are fetched: as often as the platform's quota allows
+    without effort, where it has no webhooks. From 10 s to a day; a person may set another one."""

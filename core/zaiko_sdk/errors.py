@@ -21,6 +21,7 @@ ConnectorError
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -168,6 +169,19 @@ class ContractBroken(Stop):
     document)."""
 
     reason = "CONTRACT_BROKEN"
+
+
+def waiting_reasons() -> frozenset[str]:
+    """Return the reasons of the errors after which a shop waits for a person, including those of
+    third parties' error classes."""
+    waits = (kind for base in (Pause, Stop) for kind in _family(base))
+    return frozenset(kind.reason for kind in waits if not issubclass(kind, (Retry, ContractBroken)))
+
+
+def _family(kind: type[ConnectorError]) -> Iterator[type[ConnectorError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)
 
 
 class SettingsInvalid(Stop):

@@ -69,6 +69,7 @@ ELSEWHERE: set[tuple[str, str]] = {
     ("SyncService.WatchSyncSession", "RATE_LIMITED"),
     # test_server.py, and tests/watch/test_watch_streams.py for what all streams share
     ("OperationService.WaitOperation", "SERVER_DRAINING"),
+    ("SyncService.WaitSettled", "SERVER_DRAINING"),
     ("OperationService.WatchOperation", "SERVER_DRAINING"),
     ("OperationService.WatchOperation", "TOO_MANY_STREAMS"),
     ("OperationService.WatchOperation", "SLOW_CONSUMER"),

@@ -15,6 +15,7 @@ import pytest
 import structlog
 from api.bench import KEY, SECRET, Answers, Api, World, refused, served, toy_registry
 from api.requests import REQUESTS, all_rpcs, furnish
+from api.rpcs.links import linked
 from google.protobuf import struct_pb2
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -31,6 +32,8 @@ from zaiko.v1 import (
     shop_service_pb2,
     stock_service_pb2,
     stock_service_pb2_grpc,
+    sync_service_pb2,
+    sync_service_pb2_grpc,
 )
 from zaiko_core.bootstrap import Engine
 from zaiko_server import lifecycle
@@ -140,7 +143,9 @@ async def test_stopping_ends_watches_with_a_bookmark_and_a_reason(sqlite_url: st
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("waiting", ["WatchOperation", "WaitOperation", "Health.Watch"])
+@pytest.mark.parametrize(
+    "waiting", ["WatchOperation", "WaitOperation", "WaitSettled", "Health.Watch"]
+)
 async def test_calls_that_only_wait_do_not_delay_a_stopping_server(
     waiting: str, sqlite_url: str
 ) -> None:
@@ -156,12 +161,19 @@ async def test_calls_that_only_wait_do_not_delay_a_stopping_server(
         name = (await api.call("ShopService.RefreshListings", refresh)).operation.name
         stubs = operation_service_pb2_grpc.OperationServiceStub(channel)
         received = []
-        if waiting == "WaitOperation":
-            call: Any = stubs.WaitOperation(
-                operation_service_pb2.WaitOperationRequest(name=name), timeout=100
-            )
+        if waiting in ("WaitOperation", "WaitSettled"):
+            call: Any
+            if waiting == "WaitOperation":
+                call = stubs.WaitOperation(
+                    operation_service_pb2.WaitOperationRequest(name=name), timeout=100
+                )
+            else:
+                await linked(api, world)
+                call = sync_service_pb2_grpc.SyncServiceStub(channel).WaitSettled(
+                    sync_service_pb2.WaitSettledRequest(merchant=world.name), timeout=100
+                )
             async with asyncio.timeout(60):
-                while not any("WaitOperation" in task.get_name() for task in asyncio.all_tasks()):  # noqa: ASYNC110 - seen from outside, a call has no event for it
+                while not any(waiting in task.get_name() for task in asyncio.all_tasks()):  # noqa: ASYNC110 - seen from outside, a call has no event for it
                     await asyncio.sleep(0.02)
         else:
             call = stubs.WatchOperation(operation_service_pb2.WatchOperationRequest(name=name))

@@ -219,7 +219,7 @@ def test_the_calls_from_a_shell_need_no_proto(stage: Stage) -> None:
     methods, products, stock, bookmark = said
     assert "zaiko.v1.StockService/SetReserve" in methods
     assert json.loads(products)["products"][0]["code"] == "TEA-100"
-    assert json.loads(stock)["stock"]["synced"] == 90
+    assert json.loads(stock)["stock"]["synced"] == "90"
     assert '"snapshotComplete": true' in bookmark
 
 

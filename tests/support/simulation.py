@@ -78,7 +78,8 @@ class HostClock:
 
 @dataclass
 class Simulation:
-    """Shops named by their mode, which all sell `tea`. `chaos` is the probability of an event at
+    """Shops named by their mode, which all sell `goods`: of an order the first of them, unless its
+    product is exchanged for another one. `chaos` is the probability of an event at
     each request to a shop."""
 
     url: str
@@ -86,6 +87,7 @@ class Simulation:
     chaos: float = 0.2
     clock: FakeClock = field(default_factory=FakeClock)
     calm: bool = False
+    goods: Sequence[str] = ("tea",)
     faults: int = 0
     violations: list[str] = field(default_factory=list)
     synced: dict[str, int] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Simulation:
         self.random = random.Random(self.seed)
         self.host = HostClock(self.clock)
         self.shops = {
-            mode.value.replace("_", "-"): FakeShop(self.clock, mode, {"tea": 0})
+            mode.value.replace("_", "-"): FakeShop(self.clock, mode, dict.fromkeys(self.goods, 0))
             for mode in InventoryMode
         }
         self.ids = count(1)
@@ -143,7 +145,7 @@ class Simulation:
 
     def begin(self, units: int) -> None:
         """Create the stock, and link every shop with sync enabled."""
-        self.world.begin(shops=())
+        self.world.begin(self.goods, shops=())
 
         def shops(uow):
             for name in self.shops:
@@ -151,13 +153,18 @@ class Simulation:
                     ShopRecord(name, f"fake-{name}", name, {"shop": name}, 600_000_000)
                 )
                 uow.listings.upsert(
-                    name, [ListingRecord(name, listing_id("tea"), "tea", {}, sku="tea")]
+                    name,
+                    [
+                        ListingRecord(name, listing_id(each), each, {}, sku=each)
+                        for each in self.goods
+                    ],
                 )
 
         self.world.db.write_sync(MERCHANT, shops)
-        self.world.receive("tea", units)
-        for name in self.shops:
-            self.world.link(name, "tea")
+        for each in self.goods:
+            self.world.receive(each, units)
+            for name in self.shops:
+                self.world.link(name, each)
         # Units that a shop sold unseen just before its first reading cannot be distinguished from
         # its stock, so the storm begins after that.
         self.settle(turns=2)
@@ -196,16 +203,23 @@ class Simulation:
             if shop.stock["tea"] > 0:
                 units = self.random.randint(1, min(3, shop.stock["tea"]))
                 shop.place(
-                    {"tea": units}, visible_after=self.random.choice([0, 0, 1, 5, VISIBILITY / 2])
+                    {"tea": units},
+                    visible_after=self.random.choice([0, 0, 1, 5, VISIBILITY / 2]),
+                    is_understood=self.random.random() < 0.9,
                 )
         else:
             order = self.random.choice(list(shop.orders))
+            if choice > 0.9:
+                shop.understand(order)
             if choice < 0.8:
                 shop.cancel(order, restock=self.random.random() < 0.5)
             elif shop.orders[order].order.state != "OPEN":
                 return
             elif choice < 0.9:
                 shop.ship(order)
+            elif choice > 0.96 and len(self.goods) > 1 and shop.stock[self.goods[1]] >= 3:
+                units, restock = self.random.randint(1, 3), self.random.random() < 0.5
+                shop.exchange(order, "tea", self.goods[1], units, restock=restock)
             else:
                 shop.edit(
                     order, "tea", self.random.randint(0, 2), restock=self.random.random() < 0.5
@@ -222,20 +236,21 @@ class Simulation:
         else:
             shop.sell_reserved("tea", kept, visible_after=self.random.choice([0, VISIBILITY / 2]))
 
-    def unseen(self, name: str) -> int:
-        """Return the units that the shop's orders want beyond what the engine has ingested.
-        Negative when the engine has missed cancellations."""
+    def unseen(self, name: str, listing: str = "tea") -> int:
+        """Return the units of a listing that the shop's orders want beyond what the engine has
+        ingested. Negative when the engine has missed cancellations."""
         total, orders = 0, self.shops[name].orders
         known_orders = self.world.db.read_sync(MERCHANT, lambda uow: uow.orders.get(name, orders))
         for order, placed in orders.items():
             stored = known_orders.get(order)
             known = (
-                sum(line.wanted for line in stored.lines)
+                sum(line.wanted for line in stored.lines if line.listing == listing_id(listing))
                 if stored and stored.state is not DemandState.CANCELLED
                 else 0
             )
             lines = placed.order.lines if placed.order.state != "CANCELLED" else ()
-            total += sum(line.ordered - line.cancelled for line in lines) - known
+            mine = [line for line in lines if line.listing == listing]
+            total += sum(line.ordered - line.cancelled for line in mine) - known
         return total
 
     def check_nothing_was_overwritten(self, name: str) -> None:
@@ -243,16 +258,16 @@ class Simulation:
         unseen by the engine when it planned, have taken those units. An unconditional write cannot
         promise that, and is corrected in the next round."""
         shop = self.shops[name]
-        for _, before, after in shop.applied:
-            target = self.world.link_of(name, "tea").target or 0
-            unseen = self.unseen(name)
+        for listing, before, after in shop.applied:
+            target = self.world.link_of(name, listing).target or 0
+            unseen = self.unseen(name, listing)
             if (
                 shop.mode is not InventoryMode.SET
                 and after > before
                 and after > max(0, target - unseen)
             ):
                 self.violations.append(
-                    f"{name} was raised from {before} to {after}: target {target}, {unseen} "
+                    f"{name} raised {listing} from {before} to {after}: target {target}, {unseen} "
                     "units unseen"
                 )
         shop.applied.clear()
@@ -300,9 +315,13 @@ class Simulation:
                     self.violations.append(f"{name} is {link.state} and never due")
         self.synced |= revisions
 
-    def settle(self, turns: int = 12) -> None:
-        """Stop all events, and let the engine work until nothing is due."""
+    def settle(self, turns: int = 12, *, understood: bool = True) -> None:
+        """Stop all events, and let the engine work until nothing is due. Every order can be read
+        then, if all are `understood`."""
         self.calm = True
+        for shop in self.shops.values() if understood else ():
+            for order in shop.orders:
+                shop.understand(order)
         for _ in range(turns):
             self.clock.advance(601)
             self.run_due()
@@ -322,7 +341,7 @@ class Simulation:
             self.run_due()
             self.clock.advance(self.random.choice(pauses))
 
-    def ordered_units(self) -> int:
+    def ordered_units(self, listing: str = "tea") -> int:
         """Return the units in open orders of all shops, whether the engine has seen them or not."""
         return sum(
             line.ordered - line.cancelled - line.fulfilled
@@ -330,22 +349,27 @@ class Simulation:
             for placed in shop.orders.values()
             if placed.order.state == "OPEN"
             for line in placed.order.lines
+            if line.listing == listing
         )
 
     def wrong(self) -> list[str]:
         """Return what does not hold once everything has settled: nothing was overwritten, every
         order counts once, the journal adds up, and every shop shows its number."""
-        balance, ordered = self.world.stock("tea").balance, self.ordered_units()
         found = [f"on the way: {violation}" for violation in self.violations]
-        if balance.ordered != ordered:
-            found.append(f"orders hold {ordered} units, counted are {balance.ordered}")
         if self.world.db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute()):
             found.append("the journal does not add up to the balances")
+        return found + [fault for listing in self.goods for fault in self._wrong(listing)]
+
+    def _wrong(self, listing: str) -> list[str]:
+        balance, ordered = self.world.stock(listing).balance, self.ordered_units(listing)
+        found = []
+        if balance.ordered != ordered:
+            found.append(f"orders hold {ordered} units of {listing}, counted are {balance.ordered}")
         for name, shop in self.shops.items():
-            link = self.world.link_of(name, "tea")
-            shown, wanted = shop.stock["tea"], balance.sent - shop.reserved.get("tea", 0)
+            link = self.world.link_of(name, listing)
+            shown, wanted = shop.stock[listing], balance.sent - shop.reserved.get(listing, 0)
             if (shown, link.state) != (max(0, wanted), LinkState.SYNCED):
-                found.append(f"{name} shows {shown} of {wanted} and is {link.state}")
+                found.append(f"{name} shows {shown} {listing} of {wanted} and is {link.state}")
         return found
 
     def close(self) -> None:

@@ -148,11 +148,11 @@ class Storm(Simulation):
     def _replay(self, name: str, write: InventoryWrite) -> None:
         """The platform gets a write a second time, late. One that is conditional or has a key is
         refused then."""
-        shop = self.shops[name]
+        shop, listing = self.shops[name], write.ref.external_id
         if shop.mode is InventoryMode.SET:
-            shop.stock["tea"] = write.quantity
+            shop.stock[listing] = write.quantity
         elif shop.mode is InventoryMode.ADJUST:
-            shop.stock["tea"] = max(0, shop.stock["tea"] + write.delta)
+            shop.stock[listing] = max(0, shop.stock[listing] + write.delta)
 
     def _count(self, what: str) -> None:
         self.faults += 1
@@ -161,7 +161,7 @@ class Storm(Simulation):
 
 def storm_run(url: str, seed: int, steps: int, kind: type[Storm] = Storm) -> Storm:
     """Return a storm of `steps` turns, after everything has settled."""
-    storm = kind(url, seed)
+    storm = kind(url, seed, goods=("tea", "cup"))
     storm.calm = True
     storm.begin(units=40)
     storm.storm(steps, [0.1, 5, VISIBILITY, 120, 600])

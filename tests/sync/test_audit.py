@@ -121,12 +121,16 @@ def test_a_write_that_was_lost_is_named_so_and_sent_again(calm: Simulation, shop
 def test_units_sold_as_a_part_of_an_unlinked_listing_are_named_so(calm: Simulation) -> None:
     shop = calm.shops["compare-and-set"]
     shop.stock["hamper"] = 5
-    shop.place({"hamper": 1})
+    order = shop.place({"hamper": 1})
     shop.stock["tea"] -= 2
     calm.clock.advance(601)
     calm.run_due()
     calm.clock.advance(VISIBILITY + 1)
     calm.run_due()
+    assert causes(calm, "compare-and-set") == []
+    # As long as the order is open the units are withheld.
+    shop.ship(order)
+    calm.settle(turns=1)
     assert causes(calm, "compare-and-set") == [DriftCause.BUNDLE_PART]
 
 

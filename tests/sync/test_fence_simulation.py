@@ -17,7 +17,7 @@ def test_a_storm_ends_well_on_both_stores(store_url: str) -> None:
 
 
 def check(seed: int, url: str, steps: int) -> None:
-    simulation = Simulation(url, seed)
+    simulation = Simulation(url, seed, goods=("tea", "cup"))
     simulation.begin(units=40)
     simulation.storm(steps, [0.1, 1, 5, 20])
     simulation.settle()

@@ -130,6 +130,14 @@ def test_a_reading_settles_the_belief_that_is_stored() -> None:
     )
 
 
+def test_a_number_that_is_right_says_what_is_withheld_of_it() -> None:
+    decision = step(
+        replace(TEA, belief=replace(TEN, expected=8, unexplained=2, unexplained_since=NOW))
+    )
+    assert isinstance(decision, Done)
+    assert terms(decision) == [("SUSPECTED", 2)]
+
+
 def test_a_bundle_shows_what_its_scarcest_part_allows() -> None:
     link = LinkFacts(TEN, (Part("tea", 3), Part("cup")))
     decision = step(link, balances=stock(tea=10, cup=9))

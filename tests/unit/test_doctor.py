@@ -206,6 +206,10 @@ def test_a_shop_in_trouble_is_told_with_owner_and_remedy(state: str, level: str)
         (status(oversold_product_count=1), ("PROBLEM", "stock")),
         (status(suspect_order_count=1), ("WARNING", "orders")),
         (status(unlinked_order_count=1), ("WARNING", "orders")),
+        (
+            shop(unreadable_order_count=1, problem={"reason": "ERROR_REASON_ORDER_UNREADABLE"}),
+            ("PROBLEM", "orders"),
+        ),
         (status(committed_differ_count=1), ("WARNING", "orders")),
     ],
 )

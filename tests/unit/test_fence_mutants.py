@@ -99,7 +99,7 @@ FENCE: dict[str, tuple[str, str]] = {
         "want = target",
     ),
     "a raise is held back by doubt": (
-        "want = max(belief.expected, want - belief.uncertain)",
+        "want = max(0, belief.expected, want - belief.uncertain)",
         "pass",
     ),
     "a lowering is not": (
@@ -290,6 +290,40 @@ DEMAND: dict[str, tuple[str, str]] = {
         "return held",
     ),
 }
+UNKNOWN: dict[str, tuple[str, str]] = {
+    "an order that cannot be read may have taken anything": ("self.unreadable > 0 or", ""),
+    "an order that is not counted has come since the number was right": (
+        "and max(placed, seen) >= first",
+        "",
+    ),
+    "an order that came later took nothing": ("placed <= last and", ""),
+}
+WITHHELD: list[tuple[str, str, str, str]] = [
+    (
+        "fence",
+        "what an order of unknown content may have taken is kept",
+        "kept or needs_reading(belief, mode, fresh=fresh) or",
+        "needs_reading(belief, mode, fresh=fresh) or",
+    ),
+    (
+        "decision",
+        "other shops are sent the lower number",
+        "min(breakdown.quantity, left)",
+        "breakdown.quantity",
+    ),
+    (
+        "decision",
+        "a first number is not raised while an order cannot be read",
+        "if link.unknown.unreadable and",
+        "if False and",
+    ),
+    (
+        "decision",
+        "units that are withheld are looked at again",
+        "now + UNKNOWN_RECHECK if is_kept or link.elsewhere else None",
+        "None",
+    ),
+]
 NAMED: dict[str, tuple[str, str]] = {
     "a named order that was known and is absent has vanished": (
         "each.order not in present and each.order not in known and",
@@ -391,6 +425,14 @@ MUTANTS = [
     *(
         ("zaiko_core.domain.demand", "unit/test_order_lines.py", name, *change)
         for name, change in DEMAND.items()
+    ),
+    *(
+        ("zaiko_core.domain.unknown_orders", "unit/test_unknown_orders.py", name, *change)
+        for name, change in UNKNOWN.items()
+    ),
+    *(
+        (f"zaiko_core.domain.{module}", "unit/test_unknown_orders.py", *change)
+        for module, *change in WITHHELD
     ),
     *(
         ("zaiko_core.domain.fence", "unit/test_fence.py", name, *change)

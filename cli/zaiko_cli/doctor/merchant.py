@@ -31,6 +31,8 @@ def shops(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         if not shop.HasField("problem"):
             continue
         trouble = shop.problem
+        if word(trouble, "reason") == "ORDER_UNREADABLE":
+            continue  # said of its orders
         message = f"{word(shop, 'state')}: {word(trouble, 'reason')}: {trouble.message}"
         level = Severity.PROBLEM if word(shop, "state") == "HELD" else Severity.WARNING
         yield DoctorFinding(
@@ -109,6 +111,19 @@ def oversold(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 def orders(merchant: str, status: Status) -> Iterator[DoctorFinding]:
     """Report orders that hold stock and look suspect, and orders that should hold stock and do
     not."""
+    for shop in status.shop_statuses:
+        if shop.unreadable_order_count:
+            yield problem(
+                "orders",
+                f"{shop.unreadable_order_count} orders that may be open cannot be read",
+                (
+                    "Send the log line `order_unreadable` to the author of the connector. Units "
+                    "that are missing in the shop are withheld from all shops until then, or until "
+                    "`zaiko orders release`."
+                ),
+                _shop(merchant, shop),
+                "SYSTEM",
+            )
     if status.suspect_order_count:
         yield warning(
             "orders",

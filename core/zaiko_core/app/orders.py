@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from zaiko_core.app import order_numbers, root_cause
+from zaiko_core.app import order_numbers, root_cause, unknown_orders
 from zaiko_core.app.due_marks import mark_links_due, mark_products_due
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.domain import fence
@@ -28,6 +28,8 @@ class Ingested:
     same: int = 0
     outdated: int = 0
     sold: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Collection[str] = ()
+    """Orders that could be read before, or are new, and cannot be read now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,13 @@ def ingest(uow: UnitOfWork, shop: str, readings: Sequence[OrderRecord]) -> Inges
     sold: dict[str, int] = {}
     for own in (own for result in results for own in result.sold):
         sold[own.listing] = max(own.at, sold.get(own.listing, 0))
-    return Ingested(len(changing), len(same), outdated, sold)
+    unreadable = [
+        reading.order
+        for reading in changing
+        if reading.is_unreadable
+        and not (reading.order in stored and stored[reading.order].is_unreadable)
+    ]
+    return Ingested(len(changing), len(same), outdated, sold, unreadable)
 
 
 def _kept(reading: OrderRecord, known: OrderRecord | None, now: int) -> OrderRecord:
@@ -206,6 +214,7 @@ def _apply(
     ]
     uow.orders.put(shop, [result.record for result in results], known=stored)
     uow.advance()
+    unknown_orders.note(uow, shop, stored, [result.record for result in results])
     changed = {
         (r.record.order, product): demand for r in results for product, demand in r.demands.items()
     }

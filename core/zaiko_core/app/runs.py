@@ -79,7 +79,9 @@ def end_run(
     due_at = uow.shops.release(
         shop.shop,
         run.token,
-        replace(result, problem=shop.problem) if result.state is RunState.CANCELLED else result,
+        replace(result, problem=shop.problem, sending_retry_at=shop.sending_retry_at)
+        if result.state is RunState.CANCELLED
+        else result,
         next_in=_next_in(uow, found, result, began=began),
         run_id=run.run if written else None,
     )
@@ -99,7 +101,7 @@ def end_run(
     uow.runs.put(ended)
     uow.changed(ChangeKind.RUN, [f"{shop.shop}/{run.run}"])
     # Links are held with the shop's problem and released with it: a shop without one has none.
-    if result.held or (result.succeeded and shop.problem is not None):
+    if result.held or (result.succeeded and shop.problem is not None and result.problem is None):
         moved = uow.links.hold(shop.shop, result.held)
         uow.changed(ChangeKind.LINK, link_names(moved))
         if moved and result.succeeded:
@@ -111,7 +113,7 @@ def _next_in(uow: UnitOfWork, found: FoundShop, result: RunResult, *, began: boo
     """Return the delay in µs until the shop is due again; None: its interval."""
     if result.state is RunState.CANCELLED:
         return None
-    if not result.succeeded:
+    if not result.succeeded and result.sending_retry_at is None:
         return result.retry_in
     return 0 if result.is_unfinished else _turn(uow, found, result, began=began)
 
@@ -124,9 +126,12 @@ def _turn(uow: UnitOfWork, found: FoundShop, result: RunResult, *, began: bool) 
     fetch = next_fetch(
         uow.now, shop.interval, ordered_at=ordered_at, place=found.place, shops=found.shops
     )
-    moments = [uow.links.next_due(shop.shop) if began else found.links_due_at]
-    if shop.additions_due_at is not None:
-        moments.append(uow.additions.next_due(shop.shop))
+    if result.sending_retry_at is not None:
+        moments: list[int | None] = [result.sending_retry_at]
+    else:
+        moments = [uow.links.next_due(shop.shop) if began else found.links_due_at]
+        if shop.additions_due_at is not None:
+            moments.append(uow.additions.next_due(shop.shop))
     if shop.named_due_at is not None:
         moments.append(uow.named_orders.next_due(shop.shop))
     return max(0, min([fetch, *(moment - uow.now for moment in moments if moment is not None)]))

@@ -18,9 +18,6 @@ from zaiko_core.domain.stock import MovementKind
 
 _ALL = 1000
 
-DEFAULT_INTERVAL = 600 * 1_000_000
-"""µs between runs, unless the shop says otherwise."""
-
 
 def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
     """Create a shop whose first run is due at once. Raises ResourceExists."""
@@ -33,8 +30,8 @@ def create(uow: UnitOfWork, draft: ShopRecord) -> ShopRecord:
 
 
 def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
-    """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold and
-    make a run due at once."""
+    """Change name, settings, secrets, interval or shadow. Other settings or secrets end a hold.
+    They, and another interval, make a run due at once, which plans the next one."""
     before = get(uow, changed.shop)
     reconfigured = (before.settings, before.secrets) != (changed.settings, changed.secrets)
     uow.shops.update(replace(changed, problem=None) if reconfigured else changed)
@@ -47,6 +44,8 @@ def update(uow: UnitOfWork, changed: ShopRecord) -> ShopRecord:
     uow.changed(ChangeKind.SHOP, [changed.shop])
     if reconfigured and not changed.paused:
         _go_on(uow, changed.shop)
+    if before.interval != changed.interval:
+        uow.trigger([changed.shop], by=Trigger.REQUEST)
     if before.shadow != changed.shadow:
         uow.changed(ChangeKind.LINK, link_names(uow.links.mark_for_reading(changed.shop)))
         uow.trigger([changed.shop], by=Trigger.REQUEST)
@@ -156,6 +155,7 @@ def known(uow: UnitOfWork, shop: str) -> str:
 
 
 def _go_on(uow: UnitOfWork, shop: str) -> None:
+    uow.shops.resume_sending(shop)
     if uow.merchants.sync_available:
         hold_links(uow, shop, held=False)
     uow.trigger([shop], by=Trigger.REQUEST)

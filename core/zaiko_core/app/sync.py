@@ -23,6 +23,7 @@ from zaiko_core.app.records import (
     PushRecord,
     PushResult,
 )
+from zaiko_core.app.unknown_orders import UnknownOrderBook
 from zaiko_core.domain import fence, retry
 from zaiko_core.domain.decision import (
     Compared,
@@ -162,11 +163,12 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
         return _held(uow, due)
     shadow = may is Sending.COMPARED
     quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
+    unknown = UnknownOrderBook(uow, shop, due)
     recorder = _PlanRecorder(uow, shop, request)
     counted = audit.open_units(uow, shop, request.readings)
     for item in due:
         seen = request.readings.get(item.link.listing)
-        facts = _facts(item, seen, reader, request, shadow=shadow, now=uow.now)
+        facts = _facts(item, seen, reader, unknown, request, shadow=shadow, now=uow.now)
         decision = decide(
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
@@ -174,11 +176,10 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
         if decision.assessment.breakdown is not None:
             quotas.note(item.link, belief, movable=not shadow)
     recorder.save()
-    escrow.freed(
-        uow,
-        {(item.link.shop, item.link.listing): item.link.belief for item in due},
-        [*recorder.changed, *recorder.verified],
-    )
+    before = {(item.link.shop, item.link.listing): item.link.belief for item in due}
+    after = [*recorder.changed, *recorder.verified]
+    escrow.freed(uow, before, after)
+    unknown.wake(before, after)
     return PushPlan(
         recorder.writes,
         {item.link.listing for item in due},
@@ -204,6 +205,7 @@ def _facts(
     item: DueLink,
     seen: Observation | None,
     reader: audit.CircumstanceReader,
+    unknown: UnknownOrderBook,
     request: PlanRequest,
     *,
     shadow: bool,
@@ -215,6 +217,8 @@ def _facts(
         link.parts,
         shadow=shadow,
         exhausted=request.exhausted.get(link.listing) == link.due_revision,
+        unknown=unknown.of_shop(link.belief),
+        elsewhere=unknown.elsewhere(link),
         try_at=(link.last_attempt_at or 0) + reader.interval if link.belief.ineffective else 0,
         words=request.words.get(link.listing, ""),
     )
@@ -223,7 +227,7 @@ def _facts(
     facts = replace(
         facts, adjustments=request.adjust(item, sellable(link.parts, item.balances), now)
     )
-    perceived = perceive(link.belief, seen, request.policy, now)
+    perceived = perceive(link.belief, seen, request.policy, now, facts.unknown)
     if shadow or not perceived.is_different:
         return facts
     return replace(facts, circumstances=reader.read(link, perceived))

@@ -18,12 +18,16 @@ from zaiko_core.domain.links import Part, target
 from zaiko_core.domain.problem import Problem
 from zaiko_core.domain.push import Breakdown, Label
 from zaiko_core.domain.stock import LARGEST, Balance
+from zaiko_core.domain.unknown_orders import UnknownOrders
 
 HOLD = 24 * 3_600_000_000
 """µs after which a link whose difference is left to a person is decided again."""
 QUOTA_RECHECK = 10_000_000
 """µs after which a link that waits for units of other shops is decided again, should nothing wake
 it."""
+UNKNOWN_RECHECK = 600_000_000
+"""µs after which a link is decided again from which units are withheld for an order of unknown
+content, should nothing wake it."""
 WITHOUT_EFFECT = 3
 """As many writes in a row without effect hold a link: then one is tried in each interval."""
 PAUSE = 2_000_000
@@ -75,6 +79,10 @@ class LinkFacts:
     """The number after each plugin that shows another one (ADR 0008), with the plugin's name."""
     circumstances: Circumstances = field(default_factory=Circumstances)
     """What explains a difference; needed only where `perceive` reports one."""
+    unknown: UnknownOrders = field(default_factory=UnknownOrders)
+    """Orders of unknown content of its shop, where something is missing or nothing is known."""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """By product, units that are missing in other shops and may be sold by such orders."""
     try_at: int = 0
     """When a number is sent again whose writes have no effect."""
     words: str = ""
@@ -174,9 +182,14 @@ Decision = Done | Read | Wait | Push | Fail | Hold | Compared
 
 
 def perceive(
-    belief: InventoryBelief, seen: Observation | None, policy: Policy, now: int
+    belief: InventoryBelief,
+    seen: Observation | None,
+    policy: Policy,
+    now: int,
+    unknown: UnknownOrders = UnknownOrders(),  # noqa: B008 - frozen
 ) -> Perception:
-    """Settle what was read of a link, if it was, and drop a suspicion that has expired."""
+    """Settle what was read of a link, if it was, and drop a suspicion that has expired, unless an
+    order of unknown content may have taken what is missing."""
     difference = None
     settled = belief
     if seen is not None:
@@ -186,7 +199,12 @@ def perceive(
     # A suspicion that is dropped must not count as units that the link holds already, so it is
     # dropped before the quota is asked.
     current = fence.without_expired(
-        settled, policy.mode, fresh=seen is not None, visibility=policy.visibility, now=now
+        settled,
+        policy.mode,
+        fresh=seen is not None,
+        visibility=policy.visibility,
+        now=now,
+        kept=unknown.may_have_taken(settled),
     )
     is_dropped = settled.unexplained > current.unexplained
     return Perception(current, difference, settled if is_dropped else None)
@@ -204,7 +222,7 @@ def decide(
     before orders were fetched; None: nothing."""
     if seen is not None and seen.problem is not None:
         return Fail(Assessment(link.belief), seen.problem)
-    perceived = perceive(link.belief, seen, policy, now)
+    perceived = perceive(link.belief, seen, policy, now, link.unknown)
     belief = perceived.belief
     breakdown = _before_escrow(link, balances, policy)
     limit, waits = quota.allowed(belief)
@@ -215,6 +233,9 @@ def decide(
     if link.shadow:
         compared = Assessment(belief, breakdown)
         return Read(compared) if seen is None else Compared(compared, seen.quantity)
+    if link.unknown.unreadable and seen is not None and link.belief.expected is None:
+        belief = fence.withholding(belief, breakdown.quantity, now=now)
+    is_kept = link.unknown.may_have_taken(belief)
     belief, plan = fence.plan(
         belief,
         breakdown.quantity,
@@ -222,6 +243,7 @@ def decide(
         fresh=seen is not None,
         visibility=policy.visibility,
         now=now,
+        kept=is_kept,
     )
     if plan.step is not Step.READ:
         breakdown = _after_fence(breakdown, belief, plan.quantity)
@@ -230,7 +252,11 @@ def decide(
     if finding is not None and finding.held:
         return Fail(assessment, _left_to_people(finding.difference), due_at=now + HOLD)
     if plan.step is Step.DONE:
-        recheck = [plan.recheck_at, now + QUOTA_RECHECK if waits else None]
+        recheck = [
+            plan.recheck_at if not is_kept or (plan.recheck_at or 0) > now else None,
+            now + QUOTA_RECHECK if waits else None,
+            now + UNKNOWN_RECHECK if is_kept or link.elsewhere else None,
+        ]
         return Done(assessment, plan.quantity, min(filter(None, recheck), default=None))
     pause_until = now + PAUSE if link.exhausted else None
     if plan.step is Step.READ:
@@ -253,7 +279,17 @@ def _before_escrow(link: LinkFacts, balances: Mapping[str, Balance], policy: Pol
     for plugin, quantity in link.adjustments:
         within = min(max(0, quantity), breakdown.target)
         breakdown = breakdown.then(f"{Label.ADJUSTMENT}/{plugin}", within)
+    if link.elsewhere:
+        left = sellable(link.parts, _without(balances, link.elsewhere))
+        breakdown = breakdown.then(Label.UNKNOWN_ORDER, min(breakdown.quantity, left))
     return breakdown.then(Label.MAXIMUM, min(breakdown.quantity, policy.maximum))
+
+
+def _without(balances: Mapping[str, Balance], units: Mapping[str, int]) -> Mapping[str, Balance]:
+    return {
+        product: replace(balance, reserve=balance.reserve + units.get(product, 0))
+        for product, balance in balances.items()
+    }
 
 
 def _after_fence(breakdown: Breakdown, belief: InventoryBelief, quantity: int) -> Breakdown:

@@ -173,6 +173,17 @@ class OrderRecord:
         return self.version != stored.version and bool(self.lines)
 
     @property
+    def is_unreadable(self) -> bool:
+        """Whether it may hold units, and nobody knows which."""
+        return self.unreadable_at is not None and self.released_at is None
+
+    @property
+    def is_uncounted(self) -> bool:
+        """Whether it holds units, and has a line that counts for no product."""
+        is_held = self.released_at is None and self.holds > 0
+        return is_held and any(line.parts is None for line in self.lines)
+
+    @property
     def may_be_open(self) -> bool:
         """Whether units of this order are open, or may be: it cannot be read."""
         return self.holds > 0 or self.unreadable_at is not None

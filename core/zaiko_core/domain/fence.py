@@ -62,6 +62,8 @@ class InventoryBelief:
     adopted_at: int = 0
     """When a number that nothing explained was last adopted as it was: orders placed before that
     were in it."""
+    matched_at: int = 0
+    """When the number was last known to be what was expected: what is missing went after that."""
     must_read: bool = True
     pending: PendingWrite | None = None
     replaced: int | None = None
@@ -161,7 +163,9 @@ def observe(
     if quantity is None:
         # A registration was acknowledged, and there is no number.
         ineffective = belief.ineffective + 1 if belief.expected is not None else 0
-        unknown = InventoryBelief(adopted_at=at, must_read=False, ineffective=ineffective)
+        unknown = InventoryBelief(
+            adopted_at=at, matched_at=at, must_read=False, ineffective=ineffective
+        )
         return unknown, ReadingVerdict.FIRST
     pending = (belief.pending.quantity, belief.pending.absolute) if belief.pending else ()
     bases = {value for value in (belief.expected, *pending) if value is not None}
@@ -170,7 +174,11 @@ def observe(
     possible = sorted(value for value in explained if value >= quantity)
     if not bases:
         return InventoryBelief(
-            expected=quantity, adopted_at=at, must_read=False, reserved=belief.reserved
+            expected=quantity,
+            adopted_at=at,
+            matched_at=at,
+            must_read=False,
+            reserved=belief.reserved,
         ), ReadingVerdict.FIRST
     if possible:
         missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
@@ -192,11 +200,21 @@ def observe(
         unexplained_since=since if unexplained or uncertain else 0,
         uncertain=uncertain,
         adopted_at=at if drift is ReadingVerdict.EXTRA else belief.adopted_at,
+        matched_at=belief.matched_at if unexplained or uncertain else at,
         must_read=False,
         reserved=belief.reserved,
         ineffective=_ineffective(belief, quantity),
     )
     return settled, drift
+
+
+def withholding(belief: InventoryBelief, target: int, *, now: int) -> InventoryBelief:
+    """Return the belief of a number that was read for the first time, with all that it lacks of
+    `target` as missing: an order that cannot be read may have taken it."""
+    missing = target - (belief.expected or 0)
+    if missing <= 0:
+        return belief
+    return replace(belief, unexplained=missing, unexplained_since=now)
 
 
 def _ineffective(belief: InventoryBelief, quantity: int) -> int:
@@ -219,27 +237,45 @@ def needs_reading(belief: InventoryBelief, mode: WriteMode, *, fresh: bool) -> b
 
 
 def without_expired(
-    belief: InventoryBelief, mode: WriteMode, *, fresh: bool, visibility: int, now: int
+    belief: InventoryBelief,
+    mode: WriteMode,
+    *,
+    fresh: bool,
+    visibility: int,
+    now: int,
+    kept: bool = False,
 ) -> InventoryBelief:
     """Return the belief without units that no order has explained for `visibility` µs: they were
-    changed by hand. What is uncertain until a reading settles it stays."""
-    if needs_reading(belief, mode, fresh=fresh) or now - belief.unexplained_since < visibility:
+    changed by hand. What is uncertain until a reading settles it stays; so does everything that is
+    `kept`, because an order of unknown content may have taken it."""
+    if (
+        kept
+        or needs_reading(belief, mode, fresh=fresh)
+        or now - belief.unexplained_since < visibility
+    ):
         return belief
     return replace(belief, unexplained=0, unexplained_since=0, uncertain=0)
 
 
 def plan(
-    belief: InventoryBelief, target: int, mode: WriteMode, *, fresh: bool, visibility: int, now: int
+    belief: InventoryBelief,
+    target: int,
+    mode: WriteMode,
+    *,
+    fresh: bool,
+    visibility: int,
+    now: int,
+    kept: bool = False,
 ) -> tuple[InventoryBelief, Plan]:
     """Return the next step towards showing `target` (≥ 0), and the belief with an expired suspicion
-    dropped. `visibility` is in µs."""
+    dropped, unless it is `kept`. `visibility` is in µs."""
     if needs_reading(belief, mode, fresh=fresh):
         return belief, Plan(Step.READ)
-    belief = without_expired(belief, mode, fresh=fresh, visibility=visibility, now=now)
+    belief = without_expired(belief, mode, fresh=fresh, visibility=visibility, now=now, kept=kept)
     waiting = belief.unexplained > 0 or belief.uncertain > 0
     want = max(0, target - belief.unexplained)
     if belief.expected is not None and want > belief.expected:
-        want = max(belief.expected, want - belief.uncertain)
+        want = max(0, belief.expected, want - belief.uncertain)
     recheck_at = belief.unexplained_since + visibility if waiting else None
     if belief.expected == want:
         return belief, Plan(Step.DONE, want, recheck_at)
@@ -262,8 +298,14 @@ def applied(belief: InventoryBelief, mode: WriteMode) -> InventoryBelief:
     if belief.pending is None:
         return belief
     if mode is WriteMode.COMPARE_AND_SET:
+        # The number was what was expected until then.
         return replace(
-            belief, expected=belief.pending.quantity, pending=None, must_read=False, ineffective=0
+            belief,
+            expected=belief.pending.quantity,
+            pending=None,
+            must_read=False,
+            matched_at=max(belief.matched_at, belief.pending.at),
+            ineffective=0,
         )
     return replace(
         belief,

@@ -25,6 +25,9 @@ class Label:
     """The shop keeps the units off sale without an order (ADR 0037)."""
     SUSPECTED = "SUSPECTED"
     """Units missing in the shop: probably sold by an order that cannot be read yet (ADR 0004)."""
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"
+    """Units missing in another shop, where an order of unknown content may have taken them (ADR
+    0034)."""
     DOUBT = "DOUBT"
     """Units that may be sold already: they are not offered again until that is known."""
 

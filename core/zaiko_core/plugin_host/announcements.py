@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from zaiko_sdk import (
-    ConnectorError,
-    ContractBroken,
     CredentialsExpiring,
     Oversold,
     OversoldCleared,
-    Pause,
-    Retry,
     RunFinished,
     ShopHeld,
     ShopResumed,
-    Stop,
     Trouble,
+    errors,
 )
 
 from zaiko_core.app.records import (
@@ -138,21 +133,8 @@ def _oversell(merchant: str, movement: int) -> str:
 
 
 def waiting_reasons() -> frozenset[str]:
-    """Return the reasons for which a shop waits for a person, including those of third parties'
-    error classes."""
-    waits = (
-        kind
-        for base in (Pause, Stop)
-        for kind in _family(base)
-        if not issubclass(kind, (Retry, ContractBroken))
-    )
-    return frozenset(kind.reason for kind in waits) | {_NOT_LOADED}
-
-
-def _family(kind: type[ConnectorError]) -> Iterator[type[ConnectorError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _family(child)
+    """Return the reasons for which a shop waits for a person."""
+    return errors.waiting_reasons() | {_NOT_LOADED}
 
 
 def _trouble(problem: Problem) -> Trouble:

@@ -324,7 +324,7 @@ class Jobs:
                 table.c.connector.in_(list(connectors)),
                 self._unheld(table),
             )
-            .values(due_at=self.now),
+            .values(due_at=self.now, sending_retry_at=None),
         )
 
     def claim_operations(self, limit: int) -> list[OperationClaim]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -184,6 +185,10 @@ def _sold(dialect: str) -> Executable:
             sold_period=period,
         )
     )
+
+
+_MISSING = text("links.unexplained_since > 0")
+"""Of a link that misses units, or may; as its index says it."""
 
 
 class LinkRows(Scope):
@@ -444,6 +449,33 @@ class LinkRows(Scope):
             )
             for row in self.execute(query)
         ]
+
+    def missing(
+        self, products: Collection[str]
+    ) -> list[tuple[str, tuple[str, str], int, InventoryBelief]]:
+        """Return each enabled link of one of these products whose shop misses units: the product,
+        (shop, listing), the units of the product in one of the listing, and its belief."""
+        links, parts = schema.links, schema.link_parts
+        query = (
+            select(links, parts.c.product, parts.c.units)
+            .join(parts, and_(*(parts.c[key] == links.c[key] for key in _KEYS)))
+            .where(self.mine(links), _MISSING, links.c.sync_enabled)
+        )
+        return [
+            (row.product, (row.shop, row.listing), row.units, BELIEFS.read(row))
+            for row in self.execute(query)
+            if row.product in products
+        ]
+
+    def missing_in(self, shop: str) -> set[str]:
+        """Return the products of enabled links of which the shop misses units, or may."""
+        links, parts = schema.links, schema.link_parts
+        query = (
+            select(parts.c.product)
+            .join(links, and_(*(parts.c[key] == links.c[key] for key in _KEYS)))
+            .where(self.mine(links), links.c.shop == shop, _MISSING, links.c.sync_enabled)
+        )
+        return set(self.execute(query).scalars())
 
     def save_verified(self, records: Sequence[LinkRecord]) -> None:
         """Save belief, due time and time of reading of links that did not change otherwise. Uses no

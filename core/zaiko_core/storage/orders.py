@@ -25,6 +25,7 @@ from zaiko_core.app.records import Page, StoredOrder
 from zaiko_core.domain.demand import DemandLine, OrderRecord
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.suspicion import DAY, UNPAID_AFTER
+from zaiko_core.domain.unknown_orders import UnknownOrders
 from zaiko_core.storage import schema
 from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.demands import is_unshipped
@@ -181,6 +182,13 @@ class OrderRows(Scope):
         )
         return list(self.execute(found.order_by("order_id").limit(limit)).scalars())
 
+    def unreadable(self, shop: str, *, limit: int, after: str) -> list[str]:
+        """Return the ids of orders that may hold units and cannot be read, by id."""
+        table = schema.orders
+        mine = (self.mine(table), table.c.shop == shop, table.c.order_id > after)
+        query = select(table.c.order_id).where(*mine, self._is_unreadable())
+        return list(self.execute(query.order_by(table.c.order_id).limit(limit)).scalars())
+
     def any_of(self, shop: str) -> bool:
         """Return whether the shop has an order."""
         table = schema.orders
@@ -244,6 +252,27 @@ class OrderRows(Scope):
             self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.version >= since
         )
         return self.execute(query.limit(1)).scalar() is not None
+
+    def unknown(self, shops: Collection[str]) -> dict[str, UnknownOrders]:
+        """Return the open orders of unknown content of each of these shops."""
+        table, owners = schema.orders, schema.shops
+        unreadable = select(owners.c.shop, owners.c.unreadable_orders).where(
+            self.mine(owners), owners.c.shop.in_(list(shops))
+        )
+        uncounted = select(table.c.shop, table.c.placed_at, table.c.created_at).where(
+            self.mine(table),
+            table.c.shop.in_(list(shops)),
+            table.c.holds > 0,
+            table.c.uncounted,
+            table.c.released_at.is_(None),
+        )
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for row in self.execute(uncounted):
+            found[row.shop].append((row.placed_at, row.created_at))
+        counts = {row.shop: row.unreadable_orders for row in self.execute(unreadable)}
+        return {
+            shop: UnknownOrders(counts.get(shop, 0), tuple(found.get(shop, ()))) for shop in shops
+        }
 
     def page(
         self,

@@ -18,6 +18,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -26,7 +27,7 @@ from zaiko_core.app.records import LinkState, Page, RunResult, ShopRecord
 from zaiko_core.domain.errors import LeaseLost
 from zaiko_core.domain.sending import Sending, sending
 from zaiko_core.domain.shop_word import ShippedFrees, ShopWord
-from zaiko_core.storage import schema
+from zaiko_core.storage import schema, triggers
 from zaiko_core.storage.codec import Codec
 from zaiko_core.storage.rowset import batch_params, batch_rows, lookup, param, params, typed_columns
 from zaiko_core.storage.scope import Scope, after
@@ -52,6 +53,7 @@ _OF_RUNS = {
     "audited_at",
     "checked_at",
     "credentials_expire_at",
+    "unreadable_orders",
     "additions_due_at",
     "named_due_at",
     "account",
@@ -59,14 +61,25 @@ _OF_RUNS = {
     "account_at",
     "status_revision",
     "due_at",
+    "sending_retry_at",
     "catalogue_asked_at",
     "catalogue_asks",
     "catalogue_due_at",
 }
 """Columns that only runs and what triggers them change."""
 _NOW, _LATER = bindparam("now", type_=BigInteger), bindparam("later", type_=BigInteger)
-# Triggered meanwhile: due at once, unless the run failed and backs off.
-_AGAIN = and_(_SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq, param(_SHOPS.c.attempt) == 0)
+# Triggered meanwhile: due at once. A run that failed backs off, unless a person has changed
+# something since it began: it failed with what is no longer so.
+_AGAIN = and_(
+    _SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq,
+    or_(param(_SHOPS.c.attempt) == 0, triggers.is_request(_SHOPS.c.pending_trigger)),
+)
+# A notification while only the numbers wait: its order is read at once.
+_NOTIFIED = and_(
+    _SHOPS.c.trigger_seq > _SHOPS.c.claimed_seq,
+    param(_SHOPS.c.sending_retry_at).is_not(None),
+    triggers.is_notification(_SHOPS.c.pending_trigger),
+)
 _SENDING = select(_SHOPS.c.paused, _SHOPS.c.shadow).where(
     *(_SHOPS.c[name] == param(_SHOPS.c[name]) for name in ("merchant", "shop")), ~_SHOPS.c.deleted
 )
@@ -89,7 +102,13 @@ _RELEASE = (
         _SHOPS.c.owner.is_not(None),
     )
     .values(
-        **FREED,
+        **FREED
+        | {
+            "due_at": case(
+                (and_(_SHOPS.c.due_at.is_not(None), _NOTIFIED), _NOW), else_=FREED["due_at"]
+            )
+        },
+        sending_retry_at=param(_SHOPS.c.sending_retry_at),
         problem=param(_SHOPS.c.problem),
         last_run=func.coalesce(param(_SHOPS.c.last_run), _SHOPS.c.last_run),
         last_run_at=_NOW,
@@ -205,7 +224,8 @@ class ShopRows(Scope):
             attempt=result.attempt,
             problem=result.problem.document() if result.problem else None,
             last_run=run_id,
-            last_success_at=self.now if result.succeeded else None,
+            last_success_at=self.now if result.succeeded and not result.problem else None,
+            sending_retry_at=result.sending_retry_at,
             status_revision=self.revision,
             order_cursor=result.order_cursor,
             orders_complete_until=result.orders_complete_until,
@@ -294,6 +314,15 @@ class ShopRows(Scope):
         mine = (self.mine(table), table.c.shop == shop)
         self.execute(update(table).where(*mine).values(dict(state)))
 
+    def resume_sending(self, shop: str) -> None:
+        """Let the next run send numbers, whatever stopped the last one."""
+        table = schema.shops
+        self.execute(
+            update(table)
+            .where(self.mine(table), table.c.shop == shop)
+            .values(sending_retry_at=None)
+        )
+
     def save_reread(self, shop: str) -> None:
         table = schema.shops
         self.execute(
@@ -328,6 +357,18 @@ class ShopRows(Scope):
         self.execute(
             update(table).where(self.mine(table), table.c.shop == shop).values(audited_at=self.now)
         )
+
+    def count_unreadable(self, shop: str) -> None:
+        """Count the shop's orders that may be open and cannot be read."""
+        shops, orders = schema.shops, schema.orders
+        number = select(func.count()).where(
+            self.mine(orders),
+            orders.c.shop == shop,
+            orders.c.unreadable_at.is_not(None),
+            orders.c.released_at.is_(None),
+        )
+        values = {"unreadable_orders": number.scalar_subquery(), "status_revision": self.revision}
+        self.execute(update(shops).where(self.mine(shops), shops.c.shop == shop).values(values))
 
     def save_check(self, shop: str, expire_at: int | None, *, status_changed: bool) -> None:
         table = schema.shops

@@ -23,6 +23,8 @@ class Statistics:
     links: dict[str, tuple[int, int, int]]
     drifts: dict[tuple[str, str], int]
     oversells: int
+    unreadable: dict[str, int]
+    """Orders that may be open and cannot be read, by connector."""
 
 
 def take(connection: Connection, now: int) -> Statistics:
@@ -42,6 +44,8 @@ def take(connection: Connection, now: int) -> Statistics:
         .join(drifts, found_in)
         .where(drifts.c.at >= now - DAY)
     )
+    unreadable = select(shops.c.connector, func.sum(shops.c.unreadable_orders))
+    unreadable = unreadable.group_by(shops.c.connector)
     return Statistics(
         {
             row[0]: (row[1], int(row[2]), int(row[3]))
@@ -57,6 +61,7 @@ def take(connection: Connection, now: int) -> Statistics:
             ).scalar()
             or 0
         ),
+        {row[0]: int(row[1]) for row in execute(connection, unreadable)},
     )
 
 

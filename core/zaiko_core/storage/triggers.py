@@ -20,6 +20,16 @@ def stronger(column: Any, trigger: Trigger) -> Any:
     return case((column < rank, literal(rank)), else_=column)
 
 
+def is_request(column: Any) -> Any:
+    """Return the condition that a person asked for a run."""
+    return column >= _RANKS[Trigger.REQUEST]
+
+
+def is_notification(column: Any) -> Any:
+    """Return the condition that the platform, or a person, asked for a run."""
+    return column >= _RANKS[Trigger.WEBHOOK]
+
+
 def because(*, rank: int, pending: bool, held: bool, failed: bool) -> Trigger:
     """Return why a due shop runs now. `pending`: something triggered it since the last run began;
     `held`: the lease of its last owner ran out; `failed`: its last run failed."""

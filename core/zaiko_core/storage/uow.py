@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, case, or_, select, update
+from sqlalchemy import Connection, Executable, and_, case, or_, select, update
 
 from zaiko_core.app.records import (
     ChangeKind,
@@ -97,8 +97,11 @@ def _triggering(dialect: str, by: Trigger, traced: bool) -> Executable:
     table = schema.shops
     batch = batch_rows(dialect, typed_columns(table, "shop"))
     stays: Any = table.c.due_at < param(table.c.due_at)
-    if by is not Trigger.REQUEST:
+    if by is Trigger.CHANGE:
         stays = or_(stays, table.c.attempt > 0)
+    elif by is Trigger.WEBHOOK:
+        # Where only the numbers wait, the order behind the notification is read.
+        stays = or_(stays, and_(table.c.attempt > 0, table.c.sending_retry_at.is_(None)))
     values = {
         "trigger_seq": table.c.trigger_seq + 1,
         "due_at": case((stays, table.c.due_at), else_=param(table.c.due_at)),

@@ -40,7 +40,7 @@ class Gauges:
     async def count(self) -> None:
         """Count all links, drifts and oversells now."""
         statistics = await self._db.system.read(lambda rows: rows.statistics())
-        for gauge in (m.LINKS, m.VERIFIED, m.WITHOUT_EFFECT, m.DRIFTS):
+        for gauge in (m.LINKS, m.VERIFIED, m.WITHOUT_EFFECT, m.DRIFTS, m.UNREADABLE):
             self._metrics.forget(gauge)
         for connector, (enabled, verified, stuck) in statistics.links.items():
             self._metrics.set(m.LINKS, enabled, connector=connector)
@@ -51,6 +51,8 @@ class Gauges:
         for (connector, cause), count in statistics.drifts.items():
             self._metrics.set(m.DRIFTS, count, connector=connector, cause=cause)
         self._metrics.set(m.OVERSOLD, statistics.oversells)
+        for connector, count in statistics.unreadable.items():
+            self._metrics.set(m.UNREADABLE, count, connector=connector)
         await self._read_lateness()
 
     async def _read_lateness(self) -> None:

@@ -3,7 +3,7 @@ again from time to time."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -88,14 +88,27 @@ class OrderFeed:
 
     async def reread(self) -> None:
         """Read every open order again, where that is due: for edits and cancels that fetching does
-        not report, and for orders that have vanished. Raises as `fetch`."""
+        not report, and for orders that have vanished. Those that could not be read are read again
+        in every run that no mere change of stock began. Raises as `fetch`."""
         context, shop = self._context, self._shop
         if not self._is_reread_due():
+            if self._is_unreadable_due():
+                await self._reread(self._unreadable)
             return
+        await self._reread(self._open_orders)
+
+        def done_rereading(uow: UnitOfWork) -> None:
+            uow.hold_lease(shop.shop, context.run.claim.token)
+            uow.shops.save_reread(shop.shop)
+
+        await context.run.write(done_rereading)
+
+    async def _reread(self, ids_after: Callable[[str], Awaitable[list[str]]]) -> None:
+        context = self._context
         after = ""
         while True:
             context.may_end()
-            ids = await self._open_orders(after)
+            ids = await ids_after(after)
             if not ids:
                 break
             read_at = context.clock.now()
@@ -106,12 +119,6 @@ class OrderFeed:
             context.counts.orders_fetched += len(found)
             context.counts.orders_changed += done.changed
             after = ids[-1]
-
-        def done_rereading(uow: UnitOfWork) -> None:
-            uow.hold_lease(shop.shop, context.run.claim.token)
-            uow.shops.save_reread(shop.shop)
-
-        await context.run.write(done_rereading)
 
     def _understood(self, found: Sequence[Order], read_at: datetime) -> list[OrderRecord]:
         readings, bad = translation.orders_from(found, read_at=read_at)
@@ -140,7 +147,7 @@ class OrderFeed:
             )
             return done
 
-        return await self._context.run.write(work)
+        return self._noted(await self._context.run.write(work))
 
     async def _ingest_again(
         self, readings: Sequence[OrderRecord], missing: Collection[str]
@@ -153,7 +160,12 @@ class OrderFeed:
             self._read_catalogue(uow, readings)
             return orders.ingest(uow, shop, readings)
 
-        return await self._context.run.write(work)
+        return self._noted(await self._context.run.write(work))
+
+    def _noted(self, done: Ingested) -> Ingested:
+        for order in done.unreadable:
+            self._context.log.error("order_unreadable", order=order)
+        return done
 
     def _read_catalogue(self, uow: UnitOfWork, readings: Sequence[OrderRecord]) -> None:
         """Ask for a reading of the catalogue where an open order names a listing that it lacks."""
@@ -180,6 +192,21 @@ class OrderFeed:
             else min(_REREAD_FAST, shop.interval)
         )
         return self._context.now - (shop.reread_at or shop.created_at) >= every
+
+    def _is_unreadable_due(self) -> bool:
+        context = self._context
+        is_readable = Capability.READ_ORDERS in context.kind.capabilities
+        return (
+            is_readable
+            and self._shop.unreadable_orders > 0
+            and context.run.claim.trigger is not Trigger.CHANGE
+        )
+
+    async def _unreadable(self, after: str) -> list[str]:
+        shop, limit = self._shop.shop, self._context.kind.limits.order_batch
+        return await self._context.run.read(
+            lambda uow: uow.orders.unreadable(shop, limit=limit, after=after)
+        )
 
     async def _open_orders(self, after: str) -> list[str]:
         shop, limit = self._shop.shop, self._context.kind.limits.order_batch

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from opentelemetry.trace import Tracer
-from zaiko_sdk import Capability, ConnectorError
+from zaiko_sdk import Capability, ConnectorError, errors
 
 from zaiko_core import tracing
 from zaiko_core.app import audit, suspects, sync
-from zaiko_core.app.records import RunResult, RunState
+from zaiko_core.app.records import RunResult, RunState, Trigger
 from zaiko_core.domain.decision import Policy
 from zaiko_core.sync import backoff, translation
 from zaiko_core.sync.addition_sender import AdditionSender
@@ -31,17 +31,21 @@ fairness."""
 @dataclass(slots=True)
 class ShopRun:
     """One run, used once. `adjust` asks the plugins. `confirm_account` is called first, and raises
-    where the shop is not the account that it was."""
+    where the shop is not the account that it was. Reading orders and sending numbers are two
+    abilities: what stops one does not stop the other (ADR 0036)."""
 
     context: RunContext
     adjust: sync.Adjust = sync.unadjusted
     tracer: Tracer = tracing.OFF
     confirm_account: Callable[[], Awaitable[None]] | None = None
+    sending_trouble: ConnectorError | None = None
+    """What stopped reading or sending numbers in this run."""
 
     async def execute(self) -> RunResult:
         """Run to the end, and return how it ended. Only LeaseLost, cancellation of the task,
         storage trouble and what `confirm_account` refuses are raised."""
         orders = OrderFeed(self.context)
+        self.sending_trouble = None
         try:
             if self.confirm_account is not None:
                 await self.confirm_account()
@@ -51,9 +55,14 @@ class ShopRun:
         except RunCancelled:
             result = RunResult(RunState.CANCELLED)
         else:
-            failed = self.context.counts.failed
-            state = RunState.PARTIALLY_SUCCEEDED if failed else RunState.SUCCEEDED
-            result = RunResult(state, is_unfinished=not is_finished)
+            if self.sending_trouble is not None:
+                result = self._failed(self.sending_trouble, has_read_orders=True)
+            elif self._is_sending_stopped:
+                result = self._waiting()
+            else:
+                failed = self.context.counts.failed
+                state = RunState.PARTIALLY_SUCCEEDED if failed else RunState.SUCCEEDED
+                result = RunResult(state, is_unfinished=not is_finished)
         result = replace(result, counts=self.context.counts, orders_read_at=orders.read_at)
         if orders.unstored is None:
             return result
@@ -77,20 +86,29 @@ class ShopRun:
         for number in range(1, _ROUNDS + 1):
             context.may_end()
             context.counts.rounds += 1
-            if policy is None:
+            if policy is None or self._is_sending_stopped:
                 await self._fetch(orders, this)
-                return True
-            additions, this = await self._read(policy, this, is_first=number == 1)
+                return not await self._write_off()
+            try:
+                additions, this = await self._read(policy, this, is_first=number == 1)
+            except ConnectorError as error:
+                self.sending_trouble = error
             this = await self._fetch(orders, this)
+            if self.sending_trouble is not None:
+                return True
             if is_named_news and number == 1:
                 this = replace(this, is_due=True)
-            is_unfinished = additions is not None and await self._add(additions, this)
-            # What becomes due after this look triggers the shop: another run begins when this one
-            # has ended.
-            if this.is_due:
-                with tracing.part(self.tracer, "push"):
-                    this, is_more = await links.push(policy, this)
-                is_unfinished = is_more or is_unfinished
+            try:
+                is_unfinished = additions is not None and await self._add(additions, this)
+                # What becomes due after this look triggers the shop: another run begins when this
+                # one has ended.
+                if this.is_due:
+                    with tracing.part(self.tracer, "push"):
+                        this, is_more = await links.push(policy, this)
+                    is_unfinished = is_more or is_unfinished
+            except ConnectorError as error:
+                self.sending_trouble = error
+                return True
             if not is_unfinished:
                 audits = not is_audited and self._is_audit_due()
                 is_audited = is_audited or audits
@@ -123,6 +141,15 @@ class ShopRun:
         with tracing.part(self.tracer, "add"):
             return await additions.send(this.readings)
 
+    @property
+    def _is_sending_stopped(self) -> bool:
+        """Whether numbers are neither read nor sent now: they could not be, and their back-off is
+        not over. A person who asks for a run asks for another try."""
+        retry_at = self.context.shop.sending_retry_at
+        if retry_at is None or self.context.run.claim.trigger is Trigger.REQUEST:
+            return False
+        return self.context.run.found.at < retry_at
+
     # With nothing left to do
 
     def _is_audit_due(self) -> bool:
@@ -148,7 +175,20 @@ class ShopRun:
             return 0
         return await self.context.run.write(lambda uow: suspects.apply_policy(uow, shop, token))
 
-    def _failed(self, error: ConnectorError) -> RunResult:
+    def _waiting(self) -> RunResult:
+        """Return the result of a run that has read orders, while numbers cannot be sent."""
+        shop = self.context.shop
+        return RunResult(
+            RunState.PARTIALLY_SUCCEEDED,
+            problem=shop.problem,
+            held=shop.problem is not None and shop.problem.reason in errors.waiting_reasons(),
+            attempt=self.context.run.claim.attempt,
+            sending_retry_at=shop.sending_retry_at,
+        )
+
+    def _failed(self, error: ConnectorError, *, has_read_orders: bool = False) -> RunResult:
+        """Return the result of a run that the platform's trouble ended. `has_read_orders`: only the
+        numbers wait for the end of the back-off."""
         context, attempt = self.context, self.context.run.claim.attempt + 1
         retry = backoff.after_error(error, attempt, self.context.shop.interval, context.jitter)
         problem = replace(translation.problem_of(error), retry_at=context.now + retry.wait)
@@ -164,4 +204,5 @@ class ShopRun:
             held=retry.holds,
             retry_in=retry.wait,
             attempt=attempt,
+            sending_retry_at=context.now + retry.wait if has_read_orders else None,
         )

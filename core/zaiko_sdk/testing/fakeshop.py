@@ -41,9 +41,10 @@ _PROOF_HEADER, _DELIVERY_HEADER, _PROOF = "x-fake-proof", "x-fake-delivery", "fa
 
 
 class FakeSettings(ConnectorSettings):
-    """Which shop of the platform."""
+    """Which shop of the platform, and a key that it takes no notice of."""
 
     shop: str
+    key: str = ""
 
 
 @dataclass(slots=True)
@@ -51,6 +52,12 @@ class _Placed:
     order: Order
     visible_at: datetime
     readable_at: datetime
+    is_understood: bool = True
+
+    def read(self, now: datetime) -> Order:
+        """Return the order as the connector can deliver it."""
+        name = self.order.external_id
+        return self.order if self.is_understood else Order.unreadable(name, read_at=now)
 
 
 @dataclass(slots=True)
@@ -81,10 +88,16 @@ class FakeShop:
     """By listing, what the shop answers to writes that it does not carry out."""
 
     def place(
-        self, lines: Mapping[str, int], *, visible_after: float = 0.0, readable_after: float = 0.0
+        self,
+        lines: Mapping[str, int],
+        *,
+        visible_after: float = 0.0,
+        readable_after: float = 0.0,
+        is_understood: bool = True,
     ) -> str:
         """Place an order. The number falls now, the search shows the order `visible_after` seconds
-        later, and it can be read by id `readable_after` seconds later."""
+        later, and it can be read by id `readable_after` seconds later. What is in it can be read
+        only once it `is_understood`."""
         name = str(len(self.orders) + len(self.deleted) + 1)
         for listing, units in lines.items():
             self.stock[listing] -= units
@@ -95,8 +108,27 @@ class FakeShop:
             order,
             now + timedelta(seconds=visible_after),
             now + timedelta(seconds=readable_after),
+            is_understood,
         )
         return name
+
+    def understand(self, name: str) -> None:
+        """Let what is in an order be read from now on."""
+        placed = self.orders[name]
+        placed.is_understood = True
+        placed.visible_at = max(placed.visible_at, self.clock.now())
+
+    def exchange(self, name: str, old: str, new: str, units: int, *, restock: bool) -> None:
+        """Exchange the product in a line for another one: the line keeps its id."""
+        order = self.orders[name].order
+        rows = []
+        for line in order.lines:
+            if line.listing == old:
+                self.stock[old] += line.ordered - line.cancelled if restock else 0
+                self.stock[new] -= units
+                line = OrderLine(line.external_id, new, units, sku=new)
+            rows.append(line)
+        self._change(name, replace(order, lines=rows))
 
     def delete(self, name: str) -> None:
         """Delete an order without a trace. The number does not move."""
@@ -116,7 +148,7 @@ class FakeShop:
             return
         if restock:
             for line in order.lines:
-                self.stock[line.external_id] += line.ordered - line.cancelled - line.fulfilled
+                self.stock[line.listing or ""] += line.ordered - line.cancelled - line.fulfilled
         self._change(name, replace(order, state=OrderState.CANCELLED))
 
     def edit(self, name: str, listing: str, units: int, *, restock: bool) -> None:
@@ -124,7 +156,7 @@ class FakeShop:
         order = self.orders[name].order
         rows = []
         for line in order.lines:
-            if line.external_id == listing:
+            if line.listing == listing:
                 change = units - (line.ordered - line.cancelled)
                 if change > 0:
                     self.stock[listing] -= change
@@ -207,7 +239,9 @@ class FakeConnector(Connector):
             key=lambda placed: placed.visible_at,
         )
         since = datetime.fromisoformat(cursor) - timedelta(hours=1) if cursor else None
-        fresh = [placed.order for placed in visible if since is None or placed.visible_at >= since]
+        fresh = [
+            placed.read(now) for placed in visible if since is None or placed.visible_at >= since
+        ]
         self._interfere("after", "fetch_orders")
         for first in range(0, max(1, len(fresh)), 50):
             yield OrderPage(fresh[first : first + 50], now.isoformat(), now)
@@ -215,7 +249,7 @@ class FakeConnector(Connector):
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
         now = self._shop.clock.now()
         placed = [self._shop.orders[name] for name in external_ids if name in self._shop.orders]
-        return [each.order for each in placed if each.readable_at <= now]
+        return [each.read(now) for each in placed if each.readable_at <= now]
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookHint | None:
         if headers.get(_PROOF_HEADER) != _PROOF:

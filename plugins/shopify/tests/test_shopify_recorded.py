@@ -138,6 +138,7 @@ ORDER = Order(
     version=at("2026-11-23T00:41:07"),
     paid=True,
     platform_state="PARTIALLY_FULFILLED/PARTIALLY_REFUNDED",
+    edited=False,
 )
 LISTING = Listing(
     REF, "Tee - M / red", sku="TEE-M-R", group_id="gid://shopify/Product/7", quantity=5

@@ -148,7 +148,8 @@ def status(
         next_run_time=None if record.paused else timestamp(record.due_at),
         order_cursor_time=timestamp(record.orders_complete_until),
         order_lag=lag,
-        problem=problem(trouble),
+        problem=problem(trouble or _unreadable(record)),
+        unreadable_order_count=record.unreadable_orders,
         link_counts=counts(links),
         credentials_state=_credentials(record, now),
         credentials_expire_time=timestamp(record.credentials_expire_at),
@@ -156,6 +157,18 @@ def status(
         shadow_difference_count=differing,
         order_read_time=timestamp(record.orders_read_at),
         synced_revision=synced,
+    )
+
+
+def _unreadable(record: ShopRecord) -> Problem | None:
+    """Return the problem of a shop that works, with orders that cannot be read."""
+    count = record.unreadable_orders
+    if count == 0:
+        return None
+    return Problem(
+        "ORDER_UNREADABLE",
+        f"{count} orders that may be open cannot be read",
+        metadata={"orders": str(count)},
     )
 
 

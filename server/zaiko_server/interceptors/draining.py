@@ -13,7 +13,11 @@ from zaiko_server.interceptors.interceptor import Call, Interceptor, Proceed
 from zaiko_server.refusals import ServerDraining
 
 _WAITING = frozenset(
-    {"/zaiko.v1.OperationService/WaitOperation", "/zaiko.v1.OperationService/WatchOperation"}
+    {
+        "/zaiko.v1.OperationService/WaitOperation",
+        "/zaiko.v1.OperationService/WatchOperation",
+        "/zaiko.v1.SyncService/WaitSettled",
+    }
 )
 """The other streams of this server end without help when it drains, after a last bookmark or
 answer."""

@@ -49,7 +49,7 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             connector=kind.id,
             display_name=request.shop.display_name,
             settings=open_settings,
-            interval=_interval(request.shop),
+            interval=_interval(request.shop, kind),
             hold_drift=request.shop.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD,
             shipped_frees=messages.shipped_frees_of(request.shop.shipped_frees),
             keeps_unrestocked=request.shop.keep_unrestocked,
@@ -258,7 +258,7 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         if "display_name" in changes:
             record = replace(record, display_name=given.display_name)
         if "sync_interval" in changes:
-            record = replace(record, interval=_interval(given))
+            record = replace(record, interval=_interval(given, self._kind(record.connector)))
         if "drift_policy" in changes:
             record = replace(
                 record, hold_drift=given.drift_policy == shop_pb2.Shop.DRIFT_POLICY_HOLD
@@ -316,7 +316,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
         return kind
 
 
-def _interval(given: shop_pb2.Shop) -> int:
-    return (
-        span_of(given.sync_interval) if given.HasField("sync_interval") else shops.DEFAULT_INTERVAL
-    )
+def _interval(given: shop_pb2.Shop, kind: ConnectorType) -> int:
+    """Return the interval in µs: the one that is given, else the platform's."""
+    if given.HasField("sync_interval"):
+        return span_of(given.sync_interval)
+    return int(kind.interval.total_seconds() * 1_000_000)

@@ -41,6 +41,9 @@ class RunResult:
     attempt: int = 0
     """Runs that have failed in a row. While it is more than 0, a trigger does not bring the next
     run forward."""
+    sending_retry_at: int | None = None
+    """Until when (µs) only orders are read, because numbers could not be read or sent; None: the
+    run failed as a whole, or not at all."""
     order_cursor: str | None = None
     """Where fetching orders came to, while the last pages brought nothing new; None: as stored."""
     orders_complete_until: int | None = None

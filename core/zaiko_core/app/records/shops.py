@@ -35,6 +35,8 @@ class ShopRecord:
     checked_at: int | None = None
     """When credentials and permissions were looked at last."""
     credentials_expire_at: int | None = None
+    unreadable_orders: int = 0
+    """Orders that may be open and cannot be read (ADR 0034)."""
     additions_due_at: int | None = None
     """When units are to be added to one of its numbers, or looked after (ADR 0017)."""
     named_due_at: int | None = None
@@ -62,6 +64,8 @@ class ShopRecord:
     catalogue_due_at: int = 0
     """When a run is to ask for it again."""
     problem: Problem | None = None
+    sending_retry_at: int | None = None
+    """Until when orders are read and numbers are neither read nor sent, because of `problem`."""
     last_run: str = ""
     last_run_at: int | None = None
     last_success_at: int | None = None

@@ -43,6 +43,7 @@ links = Table(
     units("released"),
     units("unshipped"),
     time("adopted_at"),
+    time("matched_at"),
     Column("must_read", Boolean, nullable=False, server_default=true()),
     Column("pending_key", Text),
     Column("pending_quantity", UNITS),
@@ -88,6 +89,14 @@ links = Table(
         "read_at",
         postgresql_where=text("sync_enabled"),
         sqlite_where=text("sync_enabled"),
+    ),
+    Index(
+        "ix_links_missing",
+        "merchant",
+        "shop",
+        "listing",
+        postgresql_where=text("unexplained_since > 0"),
+        sqlite_where=text("unexplained_since > 0"),
     ),
     Index(
         "ix_links_due",

@@ -49,6 +49,7 @@ shops = Table(
     maybe_time("audited_at"),
     maybe_time("checked_at"),
     maybe_time("credentials_expire_at"),
+    count("unreadable_orders"),  # of its orders, how many may be open and cannot be read (ADR 0034)
     maybe_time("additions_due_at"),  # the earliest of its addition_places (ADR 0017)
     maybe_time("named_due_at"),  # the earliest of its named_orders (ADR 0040)
     # The account of the platform (ADR 0040). No time: ask before anything else.
@@ -71,6 +72,7 @@ shops = Table(
     time("catalogue_due_at"),  # when it is asked for again
     # Status.
     Column("problem", JSON_VALUE),
+    maybe_time("sending_retry_at"),  # until then only orders are read (ADR 0036)
     string("last_run"),
     maybe_time("last_run_at"),
     maybe_time("last_success_at"),

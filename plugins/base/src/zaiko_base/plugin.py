@@ -36,6 +36,8 @@ BASE = ConnectorType(
         max_quantity=999_999,
         order_visibility=timedelta(seconds=60),
     ),
+    # 60 of 5,000 calls an hour, and there are no webhooks.
+    interval=timedelta(minutes=1),
 )
 
 

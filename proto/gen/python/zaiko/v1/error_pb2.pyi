@@ -255,7 +255,7 @@ class _ErrorReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErrorReaso
     """
     ERROR_REASON_ORDER_UNREADABLE: _ErrorReason.ValueType  # 79
     """Problem of a shop. The connector cannot understand orders of it that may be open (metadata
-    `orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+    `orders`). They may have taken any units, so units that are missing in this shop are not
     offered again, in any shop, until the orders are read or released.
     """
     ERROR_REASON_SHOP_HAS_OPEN_ORDERS: _ErrorReason.ValueType  # 85
@@ -491,7 +491,7 @@ zaiko retries automatically.
 """
 ERROR_REASON_ORDER_UNREADABLE: ErrorReason.ValueType  # 79
 """Problem of a shop. The connector cannot understand orders of it that may be open (metadata
-`orders`, `first`). They may have taken any units, so units that are missing in this shop are not
+`orders`). They may have taken any units, so units that are missing in this shop are not
 offered again, in any shop, until the orders are read or released.
 """
 ERROR_REASON_SHOP_HAS_OPEN_ORDERS: ErrorReason.ValueType  # 85

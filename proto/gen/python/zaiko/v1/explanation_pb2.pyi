@@ -257,8 +257,10 @@ class Push(message.Message):
         label: builtins.str
         """Output only. UPPER_SNAKE. Known labels: PLATFORM_MAXIMUM (the platform accepts no larger
         number), ESCROW (on sale in other shops), ADJUSTMENT/<plugin> (a plugin shows another
-        number), RESERVED_IN_SHOP (the shop keeps them off sale without an order), SUSPECTED (unexplained units: missing in the shop, probably sold by an order that
-        cannot be read yet), DOUBT (uncertain units: perhaps already sold, and not offered again
+        number), RESERVED_IN_SHOP (the shop keeps them off sale without an order), SUSPECTED
+        (unexplained units: missing in the shop, probably sold by an order that cannot be read yet),
+        UNKNOWN_ORDER (missing in another shop, where an order of unknown content may have sold them),
+        DOUBT (uncertain units: perhaps already sold, and not offered again
         until that is known). The list may grow: show an unknown label as it is.
         """
         units: builtins.int

@@ -238,7 +238,8 @@ class Shop(message.Message):
 
     @builtins.property
     def sync_interval(self) -> duration_pb2.Duration:
-        """Optional. The longest time between two readings of the orders, 10 s to 24 h. Default 10 min.
+        """Optional. The longest time between two readings of the orders, 10 s to 24 h. Default: what the
+        connector says that its platform deserves, mostly 10 min. Another interval takes hold at once.
         Changes of stock are pushed at once in any case.
         """
 
@@ -441,6 +442,7 @@ class ShopStatus(message.Message):
     SHADOW_DIFFERENCE_COUNT_FIELD_NUMBER: builtins.int
     ORDER_READ_TIME_FIELD_NUMBER: builtins.int
     SYNCED_REVISION_FIELD_NUMBER: builtins.int
+    UNREADABLE_ORDER_COUNT_FIELD_NUMBER: builtins.int
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     state: ShopStatus.State.ValueType
@@ -463,6 +465,10 @@ class ShopStatus(message.Message):
     response had revision R is in the shop once this is R or more. It never falls. A link that
     failed or is held holds it, because that link's number is not in the shop; WaitSettled tells
     which. 0 in shadow mode, where nothing is sent.
+    """
+    unreadable_order_count: builtins.int
+    """Output only. Orders that may be open and cannot be read (SUSPICION_ORDER_UNREADABLE). While there
+    are some, and the shop has no other problem, `problem` is ORDER_UNREADABLE.
     """
     @builtins.property
     def last_success_time(self) -> timestamp_pb2.Timestamp:
@@ -521,10 +527,11 @@ class ShopStatus(message.Message):
         shadow_difference_count: builtins.int = ...,
         order_read_time: timestamp_pb2.Timestamp | None = ...,
         synced_revision: builtins.int = ...,
+        unreadable_order_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state", "synced_revision", b"synced_revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state", "synced_revision", b"synced_revision", "unreadable_order_count", b"unreadable_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
