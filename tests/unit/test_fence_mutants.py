@@ -419,6 +419,17 @@ CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
         "what would wait for the clock is brought back": ("if noted.step > _STEP:", "if False:"),
     },
 }
+WITNESS: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.sync.restore_detector": {
+        "another database is refused": ("if before.epoch not in former:", "if False:"),
+    },
+    "zaiko_core.bootstrap": {
+        "no shop runs without a witness": (
+            "config.run_shops and config.needs_witness and not",
+            "False and not",
+        ),
+    },
+}
 
 MUTANTS = [
     *FACTS,
@@ -482,6 +493,11 @@ MUTANTS = [
     *(
         (module, "sync/test_clock_steps.py", name, *change)
         for module, changes in CLOCK_STEPS.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, "sync/test_restored.py", name, *change)
+        for module, changes in WITNESS.items()
         for name, change in changes.items()
     ),
 ]
