@@ -21,7 +21,8 @@ from zaiko_sdk import Capability, Clock, Finding, Log, SystemClock, WebhookReply
 
 from zaiko_core import tracing
 from zaiko_core.app import resealing
-from zaiko_core.app.records import ClearedRecord, OversellRecord
+from zaiko_core.app.accounts import FoundAccount
+from zaiko_core.app.records import ClearedRecord, OversellRecord, ShopRecord
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.metrics import RUNNING, WITNESS, Metrics
 from zaiko_core.plugin_host.announcements import announce_oversell
@@ -258,6 +259,10 @@ class Engine:
         """Return whether the orders of shops of this connector are read."""
         kind = self.registry.types.get(connector)
         return kind is not None and Capability.FETCH_ORDERS in kind.capabilities
+
+    def account_of(self, shop: ShopRecord) -> FoundAccount | None:
+        """See `ConnectorFactory.account_of`."""
+        return self._factory.account_of(shop)
 
     async def check_shop(self, merchant: str, shop: str) -> Sequence[Finding]:
         """See `ShopChecks.check`."""

@@ -173,6 +173,10 @@ class ConnectorType:
     `id` is the connector's name in resource names (`connectors/{id}`): lower-case letters, digits
     and dashes. `open(context, settings)` makes the connector of one shop from an instance of
     `settings`, without I/O.
+
+    `account_of(settings)`, where settings alone name the account (`Connector.account`), returns it
+    without I/O: the host then refuses wrong settings when they are entered, and not in the next
+    run.
     """
 
     id: str
@@ -185,6 +189,7 @@ class ConnectorType:
     limits: Limits = field(default_factory=Limits)
     sdk_api: tuple[int, int] = SDK_API
     webhook_reply: WebhookReply = WebhookReply()
+    account_of: Callable[[Any], Account | None] | None = None
     interval: timedelta = timedelta(minutes=10)
     """How often the orders of a new shop are fetched: as often as the platform's quota allows
     without effort, where it has no webhooks. From 10 s to a day; a person may set another one."""

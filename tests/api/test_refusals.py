@@ -75,6 +75,10 @@ ELSEWHERE: set[tuple[str, str]] = {
     ("OperationService.WatchOperation", "SLOW_CONSUMER"),
     # test_troubled_shops.py
     ("ShopService.CheckShop", "SECRET_KEY_MISSING"),
+    # tests/e2e/test_accounts.py
+    ("ShopService.CreateShop", "ACCOUNT_TAKEN"),
+    ("ShopService.UpdateShop", "ACCOUNT_CHANGED"),
+    ("ShopService.UpdateShop", "ACCOUNT_TAKEN"),
     # test_authentication.py
     ("TokenService.CreateToken", "PERMISSION_MISSING"),
     ("TokenService.RevokeToken", "PERMISSION_MISSING"),

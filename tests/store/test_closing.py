@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.world import MERCHANT, World, order
-from zaiko_core.app import closing, shops, suspects
+from support.world import MERCHANT, World, can_sync, order
+from zaiko_core.app import bulk_link, closing, shops, suspects
 from zaiko_core.app.closing import OpenOrders
 from zaiko_core.app.ports import UnitOfWork
-from zaiko_core.app.records import Page
+from zaiko_core.app.records import ListingRecord, Page
 from zaiko_core.domain.demand import DemandState, OrderRecord
 from zaiko_core.domain.errors import (
     NotFound,
@@ -287,3 +287,20 @@ def test_where_the_shop_says_so_unrestocked_units_stay_off_sale_until_they_are_s
     assert shop.free == 98 - rest
     shop.world.db.write_sync(MERCHANT, lambda uow: suspects.settle(uow, "a", "1"))
     assert shop.free == 100 - rest
+
+
+# A code that two listings carry
+
+
+def test_a_twin_stays_ambiguous_after_a_person_has_linked_the_other_one(shop: Shop) -> None:
+    asked = bulk_link.BulkLinkOrder("a", match_barcode=False, enable_sync=False, dry_run=False)
+
+    def again(uow: UnitOfWork) -> bulk_link.BulkLinkReport:
+        uow.listings.upsert("a", [ListingRecord("a", "twin", "twin", {}, sku="tea")])
+        whole = bulk_link.catalogue(uow, "a")
+        matcher, batch = bulk_link.matcher_for(whole, asked), bulk_link.meant(whole, asked)
+        report = bulk_link.BulkLinkReport(dry_run=False)
+        return bulk_link.link_batch(uow, asked, matcher, batch, report, can_sync=can_sync)
+
+    report = shop.world.db.write_sync(MERCHANT, again)
+    assert (report.matched, report.ambiguous, len(report.rows)) == (0, 1, 1)

@@ -89,6 +89,8 @@ class Simulation:
     calm: bool = False
     goods: Sequence[str] = ("tea",)
     faults: int = 0
+    shipped: dict[tuple[str, str, str], int] | None = None
+    """Units that the warehouse shipped, by shop, order and product; None: it reports nothing."""
     violations: list[str] = field(default_factory=list)
     synced: dict[str, int] = field(default_factory=dict)
     """The revision that each shop was synced to."""
@@ -336,20 +338,57 @@ class Simulation:
             choice = self.random.random()
             if choice < 0.1:
                 self.world.receive("tea", self.random.randint(1, 10))
+            elif choice < 0.2 and self.shipped is not None:
+                self.ship_from_warehouse(self.random.choice(list(self.shops)))
             elif choice < 0.15:
                 self.world.reserve("tea", self.random.randint(0, 5))
             self.run_due()
             self.clock.advance(self.random.choice(pauses))
 
+    def report_shipments(self) -> None:
+        """Let the warehouse report from now on what it ships for orders of shops: then only that
+        frees stock, whatever the shops call shipped."""
+        shop = next(iter(self.shops))
+        self.shops[shop].place({"tea": 1})
+        self.settle(turns=1)
+        self.shipped = {}
+        self.ship_from_warehouse(shop)
+        self.calm = False
+
+    def ship_from_warehouse(self, shop: str) -> None:
+        """Let the warehouse ship a part of an order that was read, by the number on its slip."""
+        db, shipped = self.world.db, self.shipped
+        assert shipped is not None
+        waiting = db.read_sync(MERCHANT, lambda uow: uow.demands.unsettled(shop, limit=100))
+        demands = db.read_sync(MERCHANT, lambda uow: uow.demands.get(shop, waiting))
+        for (order, product), demand in self.random.sample(sorted(demands.items()), len(demands)):
+            most = min(demand.open, self.world.stock(product).balance.physical)
+            if most > 0:
+                units = self.random.randint(1, most)
+                self.world.bind("allocate", shop, f"#{order}", product, units)
+                self.world.bind("ship", shop, f"#{order}", product, units)
+                key = shop, order, product
+                shipped[key] = shipped.get(key, 0) + units
+                return
+
     def ordered_units(self, listing: str = "tea") -> int:
-        """Return the units in open orders of all shops, whether the engine has seen them or not."""
+        """Return the units in open orders of all shops, whether the engine has seen them or not.
+        Where the warehouse reports its shipments, an order is open until it has shipped it."""
+        shipped = self.shipped
+        states = ("OPEN",) if shipped is None else ("OPEN", "SHIPPED")
         return sum(
-            line.ordered - line.cancelled - line.fulfilled
-            for shop in self.shops.values()
-            for placed in shop.orders.values()
-            if placed.order.state == "OPEN"
-            for line in placed.order.lines
-            if line.listing == listing
+            max(
+                0,
+                sum(
+                    line.ordered - line.cancelled - (line.fulfilled if shipped is None else 0)
+                    for line in placed.order.lines
+                    if line.listing == listing
+                )
+                - (shipped or {}).get((name, order, listing), 0),
+            )
+            for name, shop in self.shops.items()
+            for order, placed in shop.orders.items()
+            if placed.order.state in states
         )
 
     def wrong(self) -> list[str]:

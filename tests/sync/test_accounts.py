@@ -12,7 +12,7 @@ from support.world import MERCHANT
 from zaiko_core.app import closing, shops
 from zaiko_core.app.accounts import FoundAccount, confirm
 from zaiko_core.app.records import ListingRecord, MerchantRecord, ShopRecord
-from zaiko_core.domain.errors import AccountTaken
+from zaiko_core.domain.errors import AccountChanged, AccountTaken
 from zaiko_core.domain.ids import listing_id
 from zaiko_sdk import Account, CredentialsRejected, FindingLevel, InventoryMode, Timeout
 from zaiko_sdk.testing.fakeshop import FakeShop
@@ -72,6 +72,20 @@ def reason(simulation: Simulation, name: str = SHOP) -> str:
 
 def test_a_shop_has_the_account_that_its_first_run_found(simulation: Simulation) -> None:
     assert (shop(simulation).account, shop(simulation).account_name) == (TEST, "Test")
+
+
+def test_the_answer_of_another_account_is_refused_while_the_shop_has_links_or_orders(
+    simulation: Simulation,
+) -> None:
+    asked = shop(simulation)
+
+    with pytest.raises(AccountChanged) as refusal:
+        simulation.world.db.write_sync(
+            MERCHANT, lambda uow: confirm(uow, asked, FoundAccount(LIVE))
+        )
+
+    assert refusal.value.metadata == {"account": LIVE, "shopAccount": TEST}
+    assert shop(simulation) == asked
 
 
 def test_a_shop_whose_settings_lead_to_another_account_reads_nothing_and_sends_nothing(

@@ -16,9 +16,15 @@ def test_a_storm_ends_well_on_both_stores(store_url: str) -> None:
     check(100, store_url, steps=20)
 
 
-def check(seed: int, url: str, steps: int) -> None:
+def test_a_storm_in_which_the_warehouse_reports_its_shipments_ends_well(sqlite_url: str) -> None:
+    check(7, sqlite_url, steps=20, reports=True)
+
+
+def check(seed: int, url: str, steps: int, *, reports: bool = False) -> None:
     simulation = Simulation(url, seed, goods=("tea", "cup"))
     simulation.begin(units=40)
+    if reports:
+        simulation.report_shipments()
     simulation.storm(steps, [0.1, 1, 5, 20])
     simulation.settle()
     try:

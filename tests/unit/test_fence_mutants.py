@@ -431,6 +431,53 @@ WITNESS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 
+CLOSING: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
+    ("zaiko_core.domain.shop_word", "store/test_closing.py"): {
+        "a shop's word frees nothing once the warehouse reports": (
+            "return not self.has_feed",
+            "return True",
+        ),
+        "a warehouse that reports owes each shipment": (
+            "return self.has_feed or not self.frees",
+            "return not self.frees",
+        ),
+    },
+    ("zaiko_core.domain.demand", "store/test_closing.py"): {
+        "units that only the shop calls shipped stay promised": (
+            "self.fulfilled if self.frees else self.fulfilled - self.unshipped",
+            "self.fulfilled",
+        ),
+        "units refunded without restocking stay off sale": (
+            "(line.doubtful if word.keeps_unrestocked else 0)",
+            "0",
+        ),
+    },
+    ("zaiko_core.app.closing", "store/test_closing.py"): {
+        "deleting a shop asks what becomes of its orders": (
+            "if open_orders is None and (",
+            "if False and (",
+        ),
+    },
+    ("zaiko_core.app.order_numbers", "store/test_closing.py"): {
+        "a number of two orders is refused": ("if len(found) > 1:", "if False:"),
+        "what is recorded under a number is the order's": ("if len(orders) == 1:", "if False:"),
+    },
+    ("zaiko_core.app.bulk_link", "store/test_closing.py"): {
+        "a linked listing is a twin too": ("linked=None", "linked=False"),
+    },
+    ("zaiko_core.app.catalogue_reading", "sync/test_catalogue_reading.py"): {
+        "an order that names an unknown listing has the catalogue read": (
+            "listing not in known or",
+            "False or",
+        ),
+        "a catalogue is read less and less often": ("if due > uow.now:", "if False:"),
+        "only new listings are linked": ("since=since,", "since=0,"),
+    },
+    ("zaiko_core.sync.guard", "sync/test_checkups.py"): {
+        "a check says how far back orders are read": ("if reach is None:", "if True:"),
+    },
+}
+
 MUTANTS = [
     *FACTS,
     *(
@@ -488,6 +535,11 @@ MUTANTS = [
     *(
         (module, "sync/test_settled.py", name, *change)
         for module, changes in SETTLING.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, tests, name, *change)
+        for (module, tests), changes in CLOSING.items()
         for name, change in changes.items()
     ),
     *(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from zaiko_sdk import Capability, ConnectorType, SettingsInvalid, ShopContext
 
 from zaiko_core import tracing
+from zaiko_core.app.accounts import FoundAccount
 from zaiko_core.app.links import sync_refusal
 from zaiko_core.app.records import ShopRecord
 from zaiko_core.domain.errors import ServiceError
@@ -67,6 +68,22 @@ class ConnectorFactory:
         kind = self._registry.types.get(connector)
         can_set = kind is not None and Capability.SET_INVENTORY in kind.capabilities
         return sync_refusal(connector, loaded=kind is not None, can_set=can_set)
+
+    def account_of(self, shop: ShopRecord) -> FoundAccount | None:
+        """Return which account the shop's settings name, or None where only the platform knows.
+        What a connector does wrong here is shown by its next run."""
+        kind = self._registry.types.get(shop.connector)
+        if kind is None or kind.account_of is None:
+            return None
+        try:
+            given = {**shop.settings, **self._box.open(shop.secrets)}
+            found = kind.account_of(kind.settings.model_validate(given))
+        except Exception as error:  # noqa: BLE001 - a connector is not trusted
+            self._environment.log.error(
+                "account_not_named", connector=kind.id, error=type(error).__name__
+            )
+            return None
+        return None if found is None else FoundAccount(found.id, found.name)
 
     def open(self, merchant: str, shop: ShopRecord) -> GuardedConnector:
         """Open the shop's connector. Raises ConnectorNotLoaded, SettingsInvalid, SecretKeyMissing,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from zaiko.v1 import shop_pb2, shop_service_pb2_grpc
 from zaiko.v1 import shop_service_pb2 as pb
-from zaiko_core.app import closing, operations, shops
+from zaiko_core.app import accounts, closing, operations, shops
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import LinkState, ListingRecord, ShopRecord
 from zaiko_core.domain.errors import PlatformUnavailable, SecretKeyMissing
@@ -57,7 +57,11 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             secrets=self._calls.engine.secrets.seal(secrets) if secrets else None,
         )
         return await self._change(
-            context, merchant, request, pb.CreateShopResponse, lambda uow: shops.create(uow, draft)
+            context,
+            merchant,
+            request,
+            pb.CreateShopResponse,
+            lambda uow: self._confirmed(uow, shops.create(uow, draft)),
         )
 
     async def UpdateShop(
@@ -72,7 +76,8 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
             masks.check_fixed(
                 mask, request.shop, shop_pb2.Shop(connector=names.CONNECTOR(record.connector))
             )
-            return shops.update(uow, self._changed(record, request.shop, mask.changes))
+            changed = self._changed(record, request.shop, mask.changes)
+            return self._confirmed(uow, shops.update(uow, changed))
 
         return await self._change(context, merchant, request, pb.UpdateShopResponse, work)
 
@@ -289,6 +294,15 @@ class ShopServicer(shop_service_pb2_grpc.ShopServiceServicer):
                 record, secrets=self._calls.engine.secrets.seal(secrets) if secrets else None
             )
         return replace(record, settings=open_settings)
+
+    def _confirmed(self, uow: UnitOfWork, record: ShopRecord) -> ShopRecord:
+        """Store which account new settings name, where they name one. Raises AccountChanged and
+        AccountTaken."""
+        found = self._calls.engine.account_of(record) if record.account_at is None else None
+        if found is None:
+            return record
+        accounts.confirm(uow, record, found)
+        return shops.get(uow, record.shop)
 
     def _shown(self, uow: UnitOfWork, record: ShopRecord) -> shop_pb2.Shop:
         return views.shops(uow, [record], self._calls.engine.can_sync, self._secret_names)[0]

@@ -106,6 +106,9 @@ class ShopRules:
         if first is None:
             pytest.skip("the platform does not say which account it is")
         assert isinstance(first, Account), f"account returned {first!r}"
+        if bench.kind.account_of is not None:
+            named = bench.kind.account_of(bench.kind.settings.model_validate(bench.settings))
+            assert named == first, f"account_of names {named}, and account says {first}"
         proper = 0 < len(first.id) <= _LONGEST and first.id.isprintable() and " " not in first.id
         assert proper, f"{first.id!r} can be no id"
         assert again is not None, "the second opening did not say"

@@ -43,9 +43,7 @@ class EcforceConnector(Connector):
         return await check_shop(self._client, self._settings)
 
     async def account(self) -> Account | None:
-        # UNCONFIRMED: whether any reply names the shop. Its address is the only identity known; a
-        # shop that moves to another address looks like another account.
-        return Account(self._settings.origin)
+        return account_of(self._settings)
 
     @property
     def order_reach(self) -> timedelta | None:
@@ -74,6 +72,12 @@ class EcforceConnector(Connector):
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def account_of(settings: EcforceSettings) -> Account:
+    """Return the account that the settings name. UNCONFIRMED: whether any reply names the shop. Its
+    address is the only identity known; a shop that moves looks like another account."""
+    return Account(settings.origin)
 
 
 def open_shop(context: ShopContext, settings: EcforceSettings) -> Connector:

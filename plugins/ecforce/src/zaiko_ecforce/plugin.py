@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zaiko_sdk import Capability, ConnectorType, InventoryMode, Limits, hookimpl
 
 from zaiko_ecforce import __version__
-from zaiko_ecforce.connector import open_shop
+from zaiko_ecforce.connector import account_of, open_shop
 from zaiko_ecforce.settings import EcforceSettings
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ ECFORCE = ConnectorType(
     version=__version__,
     settings=EcforceSettings,
     open=open_shop,
+    account_of=account_of,
     capabilities=frozenset(Capability),
     inventory_mode=InventoryMode.SET,
     # 100 is the API's own page size. An order and its effect on stock are one transaction there;

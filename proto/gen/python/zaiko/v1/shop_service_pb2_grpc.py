@@ -99,7 +99,9 @@ class ShopServiceServicer(object):
     def CreateShop(self, request, context):
         """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
         that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
-        and secrets do not match the connector's schema.
+        and secrets do not match the connector's schema. Refused with ACCOUNT_TAKEN when the settings
+        alone name an account that another shop has; where only the platform knows, the first run finds
+        out, and holds the shop.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,7 +110,9 @@ class ShopServiceServicer(object):
     def UpdateShop(self, request, context):
         """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
         Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
-        CONNECTOR_NOT_LOADED.
+        CONNECTOR_NOT_LOADED. Where the new settings alone name an account, it is refused with
+        ACCOUNT_CHANGED when the shop has links or orders of another one, and with ACCOUNT_TAKEN (as
+        CreateShop).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,12 +36,16 @@ class ShopServiceStub:
     CreateShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.CreateShopRequest, shop_service_pb2.CreateShopResponse]
     """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
     that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
-    and secrets do not match the connector's schema.
+    and secrets do not match the connector's schema. Refused with ACCOUNT_TAKEN when the settings
+    alone name an account that another shop has; where only the platform knows, the first run finds
+    out, and holds the shop.
     """
     UpdateShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]
     """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
     Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
-    CONNECTOR_NOT_LOADED.
+    CONNECTOR_NOT_LOADED. Where the new settings alone name an account, it is refused with
+    ACCOUNT_CHANGED when the shop has links or orders of another one, and with ACCOUNT_TAKEN (as
+    CreateShop).
     """
     DeleteShop: grpc.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]
     """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
@@ -89,12 +93,16 @@ class ShopServiceAsyncStub(ShopServiceStub):
     CreateShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.CreateShopRequest, shop_service_pb2.CreateShopResponse]  # type: ignore[assignment]
     """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
     that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
-    and secrets do not match the connector's schema.
+    and secrets do not match the connector's schema. Refused with ACCOUNT_TAKEN when the settings
+    alone name an account that another shop has; where only the platform knows, the first run finds
+    out, and holds the shop.
     """
     UpdateShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.UpdateShopRequest, shop_service_pb2.UpdateShopResponse]  # type: ignore[assignment]
     """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
     Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
-    CONNECTOR_NOT_LOADED.
+    CONNECTOR_NOT_LOADED. Where the new settings alone name an account, it is refused with
+    ACCOUNT_CHANGED when the shop has links or orders of another one, and with ACCOUNT_TAKEN (as
+    CreateShop).
     """
     DeleteShop: aio.UnaryUnaryMultiCallable[shop_service_pb2.DeleteShopRequest, shop_service_pb2.DeleteShopResponse]  # type: ignore[assignment]
     """Deletes a shop with its listings and credentials. The journal stays, and nothing changes on the
@@ -145,7 +153,9 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[shop_service_pb2.CreateShopResponse, abc.Awaitable[shop_service_pb2.CreateShopResponse]]:
         """Creates a shop and schedules its first run. It does not call the platform: use CheckShop for
         that. Refused with RESOURCE_EXISTS, CONNECTOR_NOT_LOADED, and with INVALID_FIELD when settings
-        and secrets do not match the connector's schema.
+        and secrets do not match the connector's schema. Refused with ACCOUNT_TAKEN when the settings
+        alone name an account that another shop has; where only the platform knows, the first run finds
+        out, and holds the shop.
         """
 
     @abc_1.abstractmethod
@@ -156,7 +166,9 @@ class ShopServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[shop_service_pb2.UpdateShopResponse, abc.Awaitable[shop_service_pb2.UpdateShopResponse]]:
         """Changes the fields in `update_mask`. New settings or secrets end a hold and schedule a run.
         Refused with ETAG_MISMATCH, FIELD_MASK_INVALID, INVALID_FIELD (as CreateShop) and
-        CONNECTOR_NOT_LOADED.
+        CONNECTOR_NOT_LOADED. Where the new settings alone name an account, it is refused with
+        ACCOUNT_CHANGED when the shop has links or orders of another one, and with ACCOUNT_TAKEN (as
+        CreateShop).
         """
 
     @abc_1.abstractmethod
