@@ -346,7 +346,7 @@ def test_shops_do_not_run_where_nothing_would_notice_a_restored_database(
     installed.stop()
     path = None
     if where == "a file":
-        (installed.folder / "not a folder").touch()
+        (installed.folder / "not a folder").write_text("")
         path = installed.folder / "not a folder" / "zaiko.seen"
     unseen: dict[str, object] = {"high_water_mark": path, "needs_witness": True}
 

@@ -421,12 +421,12 @@ def test_a_record_of_another_or_a_newer_database_is_a_problem(
     if recorded is not None:
         HighWaterMarkFile(path).write(recorded)
 
-    found = list(installation.witness(path, HighWaterMark("now", 5), ["before"]))
+    found = list(installation.high_water_mark(path, HighWaterMark("now", 5), ["before"]))
 
     assert levels(found) == [(level, "witness")]
 
 
 def test_no_place_for_a_record_is_a_warning() -> None:
-    found = list(installation.witness(None, HighWaterMark("now", 5), []))
+    found = list(installation.high_water_mark(None, HighWaterMark("now", 5), []))
 
     assert levels(found) == [("WARNING", "witness")]

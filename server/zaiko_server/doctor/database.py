@@ -43,7 +43,7 @@ def check(db: str, key_file: Path, chosen: str) -> Iterator[DoctorFinding]:
         kept = store.read(database)
         yield from store.clock(time.time(), kept.now / 1e6)
         yield from store.disk(database)
-        yield from installation.witness(
+        yield from installation.high_water_mark(
             installation.record_path(db),
             database.system.read_sync(SystemRows.high_water_mark),
             database.system.read_sync(SystemRows.former_epochs),

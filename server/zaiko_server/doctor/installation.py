@@ -62,7 +62,7 @@ def record_path(db: str) -> Path | None:
         return None
 
 
-def witness(
+def high_water_mark(
     path: Path | None, now: HighWaterMark, former: Iterable[str]
 ) -> Iterator[DoctorFinding]:
     """Check that a database that was restored or exchanged would be noticed: what is recorded at
