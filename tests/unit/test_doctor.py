@@ -216,6 +216,8 @@ def test_a_shop_in_trouble_is_told_with_owner_and_remedy(state: str, level: str)
             shop(unreadable_order_count=1, problem={"reason": "ERROR_REASON_ORDER_UNREADABLE"}),
             ("PROBLEM", "orders"),
         ),
+        (status(unshipped_order_count=1), ("WARNING", "orders")),
+        (status(unrestocked_order_count=1), ("WARNING", "orders")),
         (status(committed_differ_count=1), ("WARNING", "orders")),
     ],
 )
