@@ -357,6 +357,7 @@ def _show(command: Command, shop: shop_pb2.Shop) -> None:
             ("links", counts),
             ("last success", status.last_success_time),
             ("next run", status.next_run_time),
+            ("numbers sent again", status.next_send_time),
             ("orders last read", status.order_read_time),
             ("orders read until", status.order_cursor_time),
             ("credentials", word(status, "credentials_state")),

@@ -3,7 +3,12 @@ long as the platform may take to show it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 from support.served_shops import PRODUCT, ServedShops
+from zaiko_ecforce.simulator.records import SimLine
 
 HIDDEN = 100.0
 """Seconds; Shopify's orders may take 120 to appear."""
@@ -44,3 +49,23 @@ def test_after_that_time_it_was_a_change_by_hand_and_is_corrected(sqlite_url: st
         merchant.run()
 
         assert merchant.shown() == {"shopify": 15}
+
+
+def test_units_of_an_order_that_cannot_be_read_are_offered_in_no_shop_until_it_can(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ecforce answers with a line whose quantity is null."""
+    real: Callable[[SimLine], dict[str, Any]] = SimLine.attributes
+    with ServedShops(sqlite_url, "ecforce", "shopify") as merchant:
+        monkeypatch.setattr(SimLine, "attributes", lambda line: real(line) | {"quantity": None})
+        merchant.sell("ecforce", 2)
+        for _ in range(3):
+            merchant.run(after=601)
+        assert merchant.shown() == {"ecforce": 8, "shopify": 8}
+        assert merchant.shop("ecforce").unreadable_orders == 1
+
+        monkeypatch.undo()
+        merchant.run(after=601)
+        merchant.run(after=601)
+        assert merchant.shown() == {"ecforce": 8, "shopify": 8}
+        assert (merchant.shop("ecforce").unreadable_orders, merchant.world.free(PRODUCT)) == (0, 8)

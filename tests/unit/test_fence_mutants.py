@@ -406,6 +406,27 @@ FACTS = [
         "uow.stocks.post(fresh)}",
         "uow.stocks.post(fresh)}\n    root_cause.examine(uow, list(moved.values()))",
     ),
+    (
+        "zaiko_core.app.stock",
+        "unit/test_facts.py",
+        "a count is as of its moment",
+        "adjustment.product, adjustment.warehouse, revision=as_of",
+        "adjustment.product, adjustment.warehouse, revision=uow.revision",
+    ),
+    (
+        "zaiko_core.storage.stocks",
+        "unit/test_facts.py",
+        "a corrected count holds",
+        "func.coalesce(func.nullif(table.c.as_of, 0), table.c.revision)",
+        "table.c.revision",
+    ),
+    (
+        "zaiko_core.app.transfer",
+        "unit/test_facts.py",
+        "a transfer adds up to nothing",
+        "(move.to_warehouse, move.quantity, move.cause + ARRIVAL),",
+        "",
+    ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
 CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
@@ -417,6 +438,17 @@ CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "zaiko_core.sync.clock_watch": {
         "what would wait for the clock is brought back": ("if noted.step > _STEP:", "if False:"),
+    },
+}
+WITNESS: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.sync.restore_detector": {
+        "another database is refused": ("if before.epoch not in former:", "if False:"),
+    },
+    "zaiko_core.bootstrap": {
+        "no shop runs without a witness": (
+            "config.run_shops and config.needs_witness and not",
+            "False and not",
+        ),
     },
 }
 
@@ -466,6 +498,38 @@ CLOSING: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
         "a check says how far back orders are read": ("if reach is None:", "if True:"),
     },
 }
+
+ENGINE: list[tuple[str, str, str, str, str]] = [
+    (
+        "zaiko_core.sync.sender",
+        "sync/test_sending_permission.py",
+        "permission is asked before each batch",
+        "if not await run.read(lambda uow: self.is_allowed(uow, run.claim.shop)):",
+        "if False:",
+    ),
+    (
+        "zaiko_core.sync.shop_run",
+        "sync/test_two_abilities.py",
+        "what stops sending does not stop the reading of orders",
+        "sending_retry_at=context.now + retry.wait if has_read_orders else None",
+        "sending_retry_at=None",
+    ),
+    (
+        "zaiko_core.app.shops",
+        "sync/test_at_once.py",
+        "another interval takes hold at once",
+        "if before.interval != changed.interval:",
+        "if False:",
+    ),
+    (
+        "zaiko_core.storage.links",
+        "sync/test_sync_now.py",
+        "SyncNow reads what the shop shows",
+        'more = {"must_read": True, "ineffective": 0} if unread else {}',
+        "more = {}",
+    ),
+]
+"""Rules outside the pure modules: their tests run the engine on SQLite."""
 
 MUTANTS = [
     *FACTS,
@@ -521,6 +585,7 @@ MUTANTS = [
         ("zaiko_core.domain.sending", "unit/test_sending.py", name, *change)
         for name, change in SENDING.items()
     ),
+    *ENGINE,
     *(
         (module, "sync/test_settled.py", name, *change)
         for module, changes in SETTLING.items()
@@ -534,6 +599,11 @@ MUTANTS = [
     *(
         (module, "sync/test_clock_steps.py", name, *change)
         for module, changes in CLOCK_STEPS.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, "sync/test_restored.py", name, *change)
+        for module, changes in WITNESS.items()
         for name, change in changes.items()
     ),
 ]

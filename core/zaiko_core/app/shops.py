@@ -14,6 +14,7 @@ from zaiko_core.app.links import CanSync
 from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.records import ChangeKind, ListingRecord, Page, ShopRecord, Trigger
 from zaiko_core.domain.errors import ConnectorNotLoaded, NotFound, ResourceExists
+from zaiko_core.domain.fence import differs
 from zaiko_core.domain.stock import MovementKind
 
 _ALL = 1000
@@ -96,12 +97,19 @@ def resume(uow: UnitOfWork, shop: str) -> ShopRecord:
 
 def take_listings(uow: UnitOfWork, shop: str, read: Sequence[ListingRecord]) -> tuple[int, int]:
     """Store a page of a shop's catalogue. Return how many listings are new and how many have
-    changed. The links of listings that had vanished and are back become due at once."""
+    changed. The links of listings that had vanished and are back become due at once, and those of
+    which another number was read than the shop is believed to show: it is read for the link."""
     latest = {listing.listing: listing for listing in read}
     known = uow.listings.get(shop, latest)
     uow.listings.upsert(shop, list(latest.values()))
     uow.changed(ChangeKind.SHOP, [shop])
     mark_links_due(uow, shop, [name for name, before in known.items() if before.vanished])
+    beliefs = uow.links.beliefs(shop, known)
+    mark_links_unread(
+        uow,
+        shop,
+        [name for name, belief in beliefs.items() if differs(belief, latest[name].quantity)],
+    )
     changed = [name for name, before in known.items() if _content(before) != _content(latest[name])]
     return len(latest) - len(known), len(changed)
 

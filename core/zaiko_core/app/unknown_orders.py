@@ -67,7 +67,7 @@ def note(
     uow: UnitOfWork, shop: str, before: Mapping[str, OrderRecord], after: Collection[OrderRecord]
 ) -> None:
     """Note orders that were stored: where the content of one became known, or is not known any
-    longer, what is missing in the shop is judged anew."""
+    longer, what is missing in the shop is judged again."""
     unreadable = unknown = False
     for record in after:
         was = before.get(record.order)

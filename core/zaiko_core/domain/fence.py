@@ -226,6 +226,12 @@ def _ineffective(belief: InventoryBelief, quantity: int) -> int:
     return belief.ineffective if is_unchanged else 0
 
 
+def differs(belief: InventoryBelief, quantity: int | None) -> bool:
+    """Return whether a number that was read beside a run is another one than the shop is believed
+    to show. None: it was not read. Such a number is no reading: orders may have come before it."""
+    return quantity is not None and belief.expected is not None and quantity != belief.expected
+
+
 def needs_reading(belief: InventoryBelief, mode: WriteMode, *, fresh: bool) -> bool:
     """Return whether the number must be read before a write can be planned. `fresh`: it was
     observed in this round, before orders were last fetched."""

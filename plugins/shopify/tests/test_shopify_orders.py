@@ -93,6 +93,19 @@ async def test_units_still_open_are_never_too_few_when_unfulfilled_includes_refu
     assert cancelled == 1
 
 
+@pytest.mark.parametrize(("restock_type", "unrestocked"), [("CANCEL", 0), ("NO_RESTOCK", 2)])
+async def test_units_refunded_before_shipping_say_whether_they_were_restocked(
+    open_bench: Open, restock_type: str, unrestocked: int
+) -> None:
+    async with open_bench({"A": 5}) as bench:
+        placed = bench.sim.place_order({"A": 3})
+        bench.sim.refund_order(placed, {"A": 2}, restock_type)
+
+        (line,) = (await bench.order()).lines
+
+    assert (line.cancelled, line.unrestocked) == (2, unrestocked)
+
+
 async def test_a_changed_order_comes_again_within_the_overlap_only(open_bench: Open) -> None:
     async with open_bench({"A": 5}, order_overlap_minutes=10) as bench:
         bench.sim.place_order({"A": 1})

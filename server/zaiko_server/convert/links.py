@@ -63,6 +63,7 @@ def status(
         committed=record.open_counts.committed if record.open_counts else None,
         counted=record.open_counts.counted if record.open_counts else None,
         last_success_time=timestamp(record.last_success_at),
+        last_compared_time=nonzero_timestamp(record.read_at),
         last_attempt_time=timestamp(record.last_attempt_at),
         next_attempt_time=timestamp(record.due_at)
         if record.sync_enabled and (record.state is not LinkState.HELD or record.problem)

@@ -146,6 +146,7 @@ def status(
         last_run=names.RUN(merchant, record.shop, record.last_run) if record.last_run else "",
         last_success_time=timestamp(record.last_success_at),
         next_run_time=None if record.paused else timestamp(record.due_at),
+        next_send_time=None if record.paused else timestamp(record.sending_retry_at),
         order_cursor_time=timestamp(record.orders_complete_until),
         order_lag=lag,
         problem=problem(trouble or _unreadable(record)),

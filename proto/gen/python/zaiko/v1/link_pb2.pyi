@@ -263,6 +263,7 @@ class LinkStatus(message.Message):
     WITHHELD_PARTS_FIELD_NUMBER: builtins.int
     COMMITTED_FIELD_NUMBER: builtins.int
     COUNTED_FIELD_NUMBER: builtins.int
+    LAST_COMPARED_TIME_FIELD_NUMBER: builtins.int
     link: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}/links/{listing}`."""
     state: LinkStatus.State.ValueType
@@ -311,6 +312,12 @@ class LinkStatus(message.Message):
         is.
         """
 
+    @builtins.property
+    def last_compared_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. When the number that the shop really shows was last read and compared; unset until
+        the first time. A comparison that finds nothing does not change `revision`.
+        """
+
     def __init__(
         self,
         *,
@@ -328,10 +335,11 @@ class LinkStatus(message.Message):
         withheld_parts: abc.Iterable[WithheldPart] | None = ...,
         committed: builtins.int | None = ...,
         counted: builtins.int | None = ...,
+        last_compared_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_committed", b"_committed", "_confirmed", b"_confirmed", "_counted", b"_counted", "_target", b"_target", "committed", b"committed", "confirmed", b"confirmed", "counted", b"counted", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_committed", b"_committed", "_confirmed", b"_confirmed", "_counted", b"_counted", "_target", b"_target", "committed", b"committed", "confirmed", b"confirmed", "counted", b"counted", "last_attempt_time", b"last_attempt_time", "last_compared_time", b"last_compared_time", "last_success_time", b"last_success_time", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_committed", b"_committed", "_confirmed", b"_confirmed", "_counted", b"_counted", "_target", b"_target", "committed", b"committed", "confirmed", b"confirmed", "counted", b"counted", "last_attempt_time", b"last_attempt_time", "last_success_time", b"last_success_time", "link", b"link", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "revision", b"revision", "sku", b"sku", "state", b"state", "target", b"target", "withheld", b"withheld", "withheld_parts", b"withheld_parts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_committed", b"_committed", "_confirmed", b"_confirmed", "_counted", b"_counted", "_target", b"_target", "committed", b"committed", "confirmed", b"confirmed", "counted", b"counted", "last_attempt_time", b"last_attempt_time", "last_compared_time", b"last_compared_time", "last_success_time", b"last_success_time", "link", b"link", "next_attempt_time", b"next_attempt_time", "problem", b"problem", "revision", b"revision", "sku", b"sku", "state", b"state", "target", b"target", "withheld", b"withheld", "withheld_parts", b"withheld_parts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__committed: _TypeAlias = typing.Literal["committed"]  # noqa: Y015
     _WhichOneofArgType__committed: _TypeAlias = typing.Literal["_committed", b"_committed"]  # noqa: Y015

@@ -443,6 +443,7 @@ class ShopStatus(message.Message):
     ORDER_READ_TIME_FIELD_NUMBER: builtins.int
     SYNCED_REVISION_FIELD_NUMBER: builtins.int
     UNREADABLE_ORDER_COUNT_FIELD_NUMBER: builtins.int
+    NEXT_SEND_TIME_FIELD_NUMBER: builtins.int
     shop: builtins.str
     """Output only. `merchants/{merchant}/shops/{shop}`."""
     state: ShopStatus.State.ValueType
@@ -509,6 +510,12 @@ class ShopStatus(message.Message):
         goes on. Unset until the first, and where the connector reads no orders.
         """
 
+    @builtins.property
+    def next_send_time(self) -> timestamp_pb2.Timestamp:
+        """Output only. When numbers are sent again; set while `problem` stops the reading and sending of
+        numbers only. Orders are read meanwhile, at `next_run_time`.
+        """
+
     def __init__(
         self,
         *,
@@ -528,10 +535,11 @@ class ShopStatus(message.Message):
         order_read_time: timestamp_pb2.Timestamp | None = ...,
         synced_revision: builtins.int = ...,
         unreadable_order_count: builtins.int = ...,
+        next_send_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "next_send_time", b"next_send_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state", "synced_revision", b"synced_revision", "unreadable_order_count", b"unreadable_order_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["credentials_expire_time", b"credentials_expire_time", "credentials_state", b"credentials_state", "last_run", b"last_run", "last_success_time", b"last_success_time", "link_counts", b"link_counts", "next_run_time", b"next_run_time", "next_send_time", b"next_send_time", "order_cursor_time", b"order_cursor_time", "order_lag", b"order_lag", "order_read_time", b"order_read_time", "problem", b"problem", "revision", b"revision", "shadow_difference_count", b"shadow_difference_count", "shop", b"shop", "state", b"state", "synced_revision", b"synced_revision", "unreadable_order_count", b"unreadable_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

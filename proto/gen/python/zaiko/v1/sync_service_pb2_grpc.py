@@ -97,8 +97,9 @@ class SyncServiceServicer(object):
     """
 
     def SyncNow(self, request, context):
-        """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
-        computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+        """Schedules runs at once, instead of waiting for the interval. For every enabled link concerned
+        the number that the shop shows is read, compared and, if it differs, corrected, even where the
+        link waits after a failure (LinkStatus.last_compared_time). It never starts a
         second run of a shop: it joins the active run, and another follows if that one had started
         before. To wait for the result, call WaitSettled with the revision of this response and
         `include_orders`: it takes the rest of the present round of the run, and one round more, also

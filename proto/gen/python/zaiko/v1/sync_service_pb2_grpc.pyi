@@ -34,8 +34,9 @@ class SyncServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> SyncServiceAsyncStub: ...
     SyncNow: grpc.UnaryUnaryMultiCallable[sync_service_pb2.SyncNowRequest, sync_service_pb2.SyncNowResponse]
-    """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
-    computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+    """Schedules runs at once, instead of waiting for the interval. For every enabled link concerned
+    the number that the shop shows is read, compared and, if it differs, corrected, even where the
+    link waits after a failure (LinkStatus.last_compared_time). It never starts a
     second run of a shop: it joins the active run, and another follows if that one had started
     before. To wait for the result, call WaitSettled with the revision of this response and
     `include_orders`: it takes the rest of the present round of the run, and one round more, also
@@ -102,8 +103,9 @@ class SyncServiceAsyncStub(SyncServiceStub):
 
     def __init__(self, channel: aio.Channel) -> None: ...
     SyncNow: aio.UnaryUnaryMultiCallable[sync_service_pb2.SyncNowRequest, sync_service_pb2.SyncNowResponse]  # type: ignore[assignment]
-    """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
-    computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+    """Schedules runs at once, instead of waiting for the interval. For every enabled link concerned
+    the number that the shop shows is read, compared and, if it differs, corrected, even where the
+    link waits after a failure (LinkStatus.last_compared_time). It never starts a
     second run of a shop: it joins the active run, and another follows if that one had started
     before. To wait for the result, call WaitSettled with the revision of this response and
     `include_orders`: it takes the rest of the present round of the run, and one round more, also
@@ -173,8 +175,9 @@ class SyncServiceServicer(metaclass=abc_1.ABCMeta):
         request: sync_service_pb2.SyncNowRequest,
         context: _ServicerContext,
     ) -> typing.Union[sync_service_pb2.SyncNowResponse, abc.Awaitable[sync_service_pb2.SyncNowResponse]]:
-        """Schedules runs at once, instead of waiting for the interval. Every enabled link concerned is
-        computed and, if it differs, pushed, even one that waits after a failure. It never starts a
+        """Schedules runs at once, instead of waiting for the interval. For every enabled link concerned
+        the number that the shop shows is read, compared and, if it differs, corrected, even where the
+        link waits after a failure (LinkStatus.last_compared_time). It never starts a
         second run of a shop: it joins the active run, and another follows if that one had started
         before. To wait for the result, call WaitSettled with the revision of this response and
         `include_orders`: it takes the rest of the present round of the run, and one round more, also
