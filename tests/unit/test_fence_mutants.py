@@ -515,6 +515,13 @@ ENGINE: list[tuple[str, str, str, str, str]] = [
         "sending_retry_at=None",
     ),
     (
+        "zaiko_core.sync.link_pusher",
+        "sync/test_two_abilities.py",
+        "numbers that fall are sent first",
+        "write.quantity < write.expected",
+        "write.quantity > write.expected",
+    ),
+    (
         "zaiko_core.app.shops",
         "sync/test_at_once.py",
         "another interval takes hold at once",
