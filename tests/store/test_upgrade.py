@@ -44,7 +44,9 @@ RENAMED = {
     ("pushes", "believed"): "expected",
 }
 """What columns of the older release are called today."""
-ADDED = frozenset({"synced_revision", "shipped_frees", "keep_unrestocked", "auto_link"})
+ADDED = frozenset(
+    {"synced_revision", "devices_off", "shipped_frees", "keep_unrestocked", "auto_link"}
+)
 """Fields of answers that later releases have added: an older release could not answer them."""
 ADDED_WITHIN = {"drifts": frozenset({"owner"})}
 """Such fields whose names are of other fields too, by what they are in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -97,6 +97,7 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self.random, self.keeper = random.Random(self.seed), random.Random(self.seed)
+        self.notices = random.Random(self.seed)
         self.begun: tuple[int, int] | None = None
         self.host = HostClock(self.clock)
         self.shops = {
@@ -278,9 +279,14 @@ class Simulation:
     def run_due(self) -> None:
         """Run one turn of the scheduler. A killed process leaves its lease behind, and a new
         process continues once the lease has expired."""
+        self.survive(self.engine.note_time, self.engine.run_due)
+        self.check_settled()
+
+    def survive(self, *steps: Callable[[], Awaitable[object]]) -> None:
+        """Do this in the process. If it dies of it, a new one takes its place."""
         try:
-            self.loop.run_until_complete(self.engine.note_time())
-            self.loop.run_until_complete(self.engine.run_due())
+            for step in steps:
+                self.loop.run_until_complete(step())
         except Killed:
             self.engine.db.close()
             if self.random.random() < STEPS:
@@ -288,7 +294,13 @@ class Simulation:
             self.engine = self.new_engine()
             self.world.db = self.engine.db
             self.clock.advance(6)
-        self.check_settled()
+
+    def notify(self) -> None:
+        """Let a platform name an order in a notification, maybe one that nobody knows."""
+        name = self.notices.choice(list(self.shops))
+        order = self.notices.choice([*self.shops[name].orders, "nobody-knows-it"])
+        headers, body = self.shops[name].notification(order)
+        self.survive(lambda: self.engine.receive_webhook(MERCHANT, name, headers, body))
 
     def step_clock(self) -> None:
         """Set the clock of the host back, as a power cut with a dead battery does; or right
@@ -336,6 +348,8 @@ class Simulation:
             for name in self.shops:
                 if self.random.random() < 0.4:
                     self.shop_event(name)
+            if self.notices.random() < 0.3:
+                self.notify()
             choice = self.random.random()
             if choice < 0.1:
                 self.world.receive("tea", self.random.randint(1, 10))
@@ -415,6 +429,10 @@ class Simulation:
         found = [f"on the way: {violation}" for violation in self.violations]
         if self.world.db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute()):
             found.append("the journal does not add up to the balances")
+        if self.world.db.read_sync(
+            MERCHANT, lambda uow: [*filter(None, map(uow.named_orders.next_due, self.shops))]
+        ):
+            found.append("orders that notifications named are still to be read")
         return found + [fault for listing in self.goods for fault in self._wrong(listing)]
 
     def _wrong(self, listing: str) -> list[str]:

@@ -440,6 +440,17 @@ CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
         "what would wait for the clock is brought back": ("if noted.step > _STEP:", "if False:"),
     },
 }
+WITNESS: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.sync.restore_detector": {
+        "another database is refused": ("if before.epoch not in former:", "if False:"),
+    },
+    "zaiko_core.bootstrap": {
+        "no shop runs without a witness": (
+            "config.run_shops and config.needs_witness and not",
+            "False and not",
+        ),
+    },
+}
 
 CLOSING: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
     ("zaiko_core.domain.shop_word", "store/test_closing.py"): {
@@ -502,6 +513,13 @@ ENGINE: list[tuple[str, str, str, str, str]] = [
         "what stops sending does not stop the reading of orders",
         "sending_retry_at=context.now + retry.wait if has_read_orders else None",
         "sending_retry_at=None",
+    ),
+    (
+        "zaiko_core.sync.link_pusher",
+        "sync/test_two_abilities.py",
+        "numbers that fall are sent first",
+        "write.quantity < write.expected",
+        "write.quantity > write.expected",
     ),
     (
         "zaiko_core.app.shops",
@@ -588,6 +606,11 @@ MUTANTS = [
     *(
         (module, "sync/test_clock_steps.py", name, *change)
         for module, changes in CLOCK_STEPS.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, "sync/test_restored.py", name, *change)
+        for module, changes in WITNESS.items()
         for name, change in changes.items()
     ),
 ]
