@@ -71,6 +71,7 @@ class Pair:
             environment = {
                 **os.environ,
                 "ZAIKO_RATE": "0",
+                "ZAIKO_STATE_DIR": str(self._folder),
                 "ZAIKO_SECRET_KEY_FILE": f"{self._folder}/zaiko.key",
             }
             self.processes[name] = subprocess.Popen([*command], cwd=_ROOT, env=environment)

@@ -168,12 +168,21 @@ def _stock(show: Show, found: explanation_pb2.StockExplanation) -> None:
             shelf.received,
             shelf.adjusted,
             shelf.shipped,
+            shelf.transferred,
             shelf.physical,
             shelf.allocated,
         )
         for shelf in found.shelves
     ]
-    columns = ["warehouse", "received#", "adjusted#", "shipped#", "physical#", "allocated#"]
+    columns = [
+        "warehouse",
+        "received#",
+        "adjusted#",
+        "shipped#",
+        "transferred#",
+        "physical#",
+        "allocated#",
+    ]
     show.table(f"Physical {found.stock.physical}", columns, shelves)
     promises: list[tuple[Any, ...]] = [
         (

@@ -11,6 +11,7 @@ from zaiko.v1 import movement_pb2, stock_pb2, stock_service_pb2
 from zaiko_cli import find
 from zaiko_cli.client import ApiClient
 from zaiko_cli.command import Command
+from zaiko_cli.count import AsOf, count, moment_of
 from zaiko_cli.delivery import deliver
 from zaiko_cli.failure import USAGE, Failed
 from zaiko_cli.feed import feed
@@ -19,6 +20,7 @@ from zaiko_cli.show import last, part, word
 stock = typer.Typer(no_args_is_help=True, help="Stock: what exists, what is promised, what moved.")
 stock.command("feed")(feed)
 stock.command("deliver")(deliver)
+stock.add_typer(count, name="count")
 
 Product = Annotated[str, typer.Argument(metavar="SKU", help="Code or id of the product.")]
 Units = Annotated[int, typer.Argument(min=1, metavar="UNITS", help="Number of units.")]
@@ -119,13 +121,19 @@ def adjust(
     counted: Annotated[
         int | None, typer.Option(min=0, help="Or: the number that was counted on the shelf.")
     ] = None,
+    as_of: AsOf = "",
     warehouse: Warehouse = "",
     cause: Cause = "",
     note: Note = "",
 ) -> None:
-    """Correct the physical stock: by a difference, or to a counted number."""
+    """Correct the physical stock: by a difference, or by what was counted as of a moment.
+
+    A count that takes its time begins with `zaiko stock count begin`.
+    """
     if (by is None) == (counted is None):
         raise Failed("Say either --by UNITS or --counted UNITS.", USAGE)
+    if (counted is None) != (not as_of):
+        raise Failed("--counted and --as-of go together.", USAGE)
     command: Command = context.obj
     client = command.client
     name = find.product(client, product)
@@ -136,12 +144,34 @@ def adjust(
         request.delta = by
     else:
         assert counted is not None
-        request.counted = counted
-        current = client.call(
-            client.stocks.GetStock, stock_service_pb2.GetStockRequest(name=name + "/stock")
+        request.MergeFrom(
+            stock_service_pb2.AdjustStockRequest(counted=counted, **moment_of(client, as_of))
         )
-        request.etag = current.stock.etag
     _moved(command, client.call(client.stocks.AdjustStock, request))
+
+
+@stock.command()
+def transfer(
+    context: typer.Context,
+    product: Product,
+    units: Units,
+    leaving: Annotated[str, typer.Option("--from", help="The warehouse that they leave.")],
+    arriving: Annotated[str, typer.Option("--to", help="The warehouse where they arrive.")],
+    cause: Cause = "",
+    note: Note = "",
+) -> None:
+    """Move units to another warehouse. Shops see nothing of it."""
+    command: Command = context.obj
+    client = command.client
+    request = stock_service_pb2.TransferStockRequest(
+        product=find.product(client, product),
+        from_warehouse=find.warehouse(client, leaving),
+        to_warehouse=find.warehouse(client, arriving),
+        quantity=units,
+        cause_key=cause,
+        note=note,
+    )
+    _moved(command, client.call(client.stocks.TransferStock, request))
 
 
 @stock.command()

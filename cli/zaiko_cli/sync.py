@@ -213,6 +213,7 @@ def status(context: typer.Context) -> None:
     request = sync_service_pb2.GetSyncStatusRequest(parent=client.parent)
     reply = client.call(client.syncs.GetSyncStatus, request)
     counts, behind = reply.link_counts, reply.clock_behind.seconds
+    idle = sync_service_pb2.SAFETY_DEVICE_SHOP_RUNS in reply.devices_off
     held = [shop for shop in reply.shop_statuses if word(shop, "state") == "HELD"]
     if show.as_json:
         show.done(reply, "")
@@ -253,6 +254,8 @@ def status(context: typer.Context) -> None:
             f"oversold, {reply.suspect_order_count} orders "
             f"to check, {reply.unlinked_order_count} orders with lines that are not linked."
         )
+        if idle:
+            show.note("The server that answers runs no shops: see `zaiko doctor`.")
         if behind:
             show.note(
                 f"The clock is {behind} s behind the highest time that the database has seen. Let "
@@ -274,7 +277,7 @@ def status(context: typer.Context) -> None:
                 "`zaiko orders list --unrestocked`."
             )
     unreadable = any(shop.unreadable_order_count for shop in reply.shop_statuses)
-    needs_person = counts.failed or counts.held or held or behind or unreadable
+    needs_person = counts.failed or counts.held or held or behind or idle or unreadable
     if needs_person or reply.oversold_product_count:
         raise typer.Exit(1)
 

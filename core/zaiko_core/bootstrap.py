@@ -24,7 +24,7 @@ from zaiko_core.app import resealing
 from zaiko_core.app.accounts import FoundAccount
 from zaiko_core.app.records import ClearedRecord, OversellRecord, ShopRecord
 from zaiko_core.domain.errors import ServiceError
-from zaiko_core.metrics import RUNNING, Metrics
+from zaiko_core.metrics import RUNNING, WITNESS, Metrics
 from zaiko_core.plugin_host.announcements import announce_oversell
 from zaiko_core.plugin_host.loader import Registry, load
 from zaiko_core.plugin_host.observers import Observers
@@ -72,6 +72,10 @@ class EngineConfig:
     """The clock is right, although it is behind the highest time that was noted."""
     high_water_mark: Path | None = None
     """Where this host remembers how far the database has come (ADR 0023); None: nowhere."""
+    needs_witness: bool = False
+    """Run no shop while that cannot be written."""
+    new_database: bool = False
+    """Begin with this database although this host has used another one."""
 
 
 class Engine:
@@ -99,6 +103,8 @@ class Engine:
         self.metrics = Metrics()
         self.epoch = self.token_key = ""
         """Known after `start`."""
+        self.lacks_witness = self._runs_shops = False
+        """Whether no shop runs for want of a record of how far the database has come."""
         environment = Environment(self.clock, self.log, self.tracer, new_id or _random_id, jitter)
         self.db = Database(
             config.url,
@@ -155,14 +161,31 @@ class Engine:
     async def start(self) -> None:
         """Migrate the store, then begin to follow changes and to run shops. Raises
         StorageUnavailable, or what the database raises."""
+        config = self.config
+        if not config.new_database:
+            self._restore_detector.check_exists(config.high_water_mark)
         identity = await self.db.migrate()
         self.epoch, self.token_key = identity["epoch"], identity["token_key"]
-        self.epoch = await self._restore_detector.begin(self.epoch, self.config.high_water_mark)
+        self.epoch = await self._restore_detector.begin(
+            self.epoch, config.high_water_mark, accept=config.new_database
+        )
+        self.metrics.set(WITNESS, float(self._restore_detector.has_witness))
+        self.lacks_witness = (
+            config.run_shops and config.needs_witness and not self._restore_detector.has_witness
+        )
+        self._runs_shops = config.run_shops and not self.lacks_witness
+        if self.lacks_witness:
+            self.log.error(
+                "shops_do_not_run",
+                problem="nothing records how far the database has come, so that one that was "
+                "restored is noticed",
+                do="give --state-dir a folder that the server may write, or say --no-witness",
+            )
         await self.feed.start()
         if self.db.is_postgresql:
             self._listener = NotificationListener(self.db.engine, self.wake, ours=self.db.backends)
             self._listener.start()
-        if self.config.run_shops:
+        if self._runs_shops:
             await self._clock_watch.start(accept=self.config.accept_clock)
             await self._scheduler.start(self.registry.types)
             await self._maintenance.start()
@@ -174,7 +197,7 @@ class Engine:
 
     async def stop(self, *, grace: float = 10.0) -> None:
         """Let runs end for `grace` seconds, release leases, close connectors and the store."""
-        if self.config.run_shops:
+        if self._runs_shops:
             await self._scheduler.stop(grace=grace)
             await self._maintenance.stop()
             await self._clock_watch.stop()
@@ -197,6 +220,11 @@ class Engine:
                 merchant, lambda uow: resealing.reseal(uow, self.secrets.reseal)
             )
         return changed
+
+    @property
+    def has_witness(self) -> bool:
+        """Whether this host records how far the database has come."""
+        return self._restore_detector.has_witness
 
     @property
     def replaced(self) -> asyncio.Event:

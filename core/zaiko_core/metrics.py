@@ -52,6 +52,12 @@ DUE_SECONDS = Definition(
     Kind.GAUGE,
     "For how long the shop that is due longest has been due; 0 when none is.",
 )
+WITNESS = Definition(
+    "zaiko_restore_witness",
+    Kind.GAUGE,
+    "Whether this process records how far the database has come, so that one that was restored is "
+    "noticed: 1 or 0.",
+)
 CLOCK_BEHIND = Definition(
     "zaiko_clock_behind_seconds",
     Kind.GAUGE,
@@ -133,7 +139,7 @@ WEBHOOKS = Definition(
 )
 
 DEFINITIONS = (
-    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, CLOCK_BEHIND, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, WITHOUT_EFFECT, DRIFTS, OVERSOLD, UNREADABLE,  # noqa: E501
+    RUNS, RUN_SECONDS, RUNNING, DUE_SECONDS, WITNESS, CLOCK_BEHIND, ORDERS, PUSHES, READINGS, HELD, LINKS, VERIFIED, WITHOUT_EFFECT, DRIFTS, OVERSOLD, UNREADABLE,  # noqa: E501
     RPCS, RPC_SECONDS, WATCHES, WEBHOOKS,
 )  # fmt: skip
 

@@ -80,9 +80,19 @@ class Config(BaseSettings):
     secret_key_file: Annotated[Path, Option()] = Path("zaiko.key")
     """The file with the keys that seal shops' credentials, one per line. The first start creates
     it. Keep it apart from the database."""
+    state_dir: Annotated[
+        Path | None, Option(metavar="FOLDER", default="$STATE_DIRECTORY, or beside a SQLite file")
+    ] = None
+    """A folder of this host that the server may write. It records there how far the database has
+    come (`zaiko.seen`), to detect one that was restored. Beside a SQLite file, the record has its
+    name."""
     witness_file: Path | None = None
-    """Where this host records how far the database has come, to detect one that was restored.
-    Unset, it is `zaiko.seen` next to the key file, or nowhere if `secret_keys` is set."""
+    """The file of that record, instead of one in the state folder."""
+    no_witness: Annotated[bool, Option("--no-witness")] = False
+    """Run shops although that cannot be recorded. A database that was restored is not noticed
+    then."""
+    new_database: Annotated[bool, Option("--new-database")] = False
+    """Begin with this database although the record is of another one, or of one that is gone."""
     capacity: int = Field(default=64, ge=1, le=10_000)
     """How many shops run at the same time."""
     processes: Annotated[int, Option(), Field(ge=1, le=256)] = 1
@@ -166,13 +176,22 @@ class Config(BaseSettings):
             run_shops=self.run_shops,
             accept_clock=self.accept_clock,
             high_water_mark=self.high_water_mark_file(),
+            needs_witness=not self.no_witness,
+            new_database=self.new_database,
         )
 
     def high_water_mark_file(self) -> Path | None:
-        """Return the file of the high-water mark; see `witness_file`."""
-        if self.witness_file is not None or self.secret_keys:
+        """Return the file of the high-water mark; None where no folder for it is known."""
+        if self.witness_file is not None:
             return self.witness_file
-        return self.secret_key_file.with_name("zaiko.seen")
+        # systemd separates several by colons.
+        given = self.state_dir or Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
+        if given != Path():
+            return given / "zaiko.seen"
+        file = address(self.database)
+        if file.get_backend_name() == "sqlite" and file.database:
+            return Path(file.database).with_suffix(".seen")
+        return None
 
     def keys(self) -> list[str]:
         """Return the keys that seal credentials. Creates the key file on the first start."""

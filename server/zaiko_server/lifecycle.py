@@ -157,7 +157,9 @@ async def serve(
         await _either(stopping, server.engine.replaced)
         await _stop(server, hurry)
         if not stopping.is_set():
-            raise StorageUnavailable("the database was restored under this server; restart it")
+            raise StorageUnavailable(
+                "the database was restored or replaced under this server; restart it"
+            )
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

@@ -315,6 +315,12 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "StockService.AdjustStock": lambda world: stock_service_pb2.AdjustStockRequest(
         **_place(world), delta=-1
     ),
+    "StockService.TransferStock": lambda world: stock_service_pb2.TransferStockRequest(
+        product=world("products/apple"),
+        from_warehouse=world("warehouses/tokyo"),
+        to_warehouse=world("warehouses/osaka"),
+        quantity=1,
+    ),
     "StockService.AllocateStock": lambda world: stock_service_pb2.AllocateStockRequest(
         **_binding(world)
     ),

@@ -364,6 +364,35 @@ def test_keys_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in repr(config.engine())
 
 
+@pytest.mark.parametrize(
+    ("given", "state_directory", "expected"),
+    [
+        ({"database": "/data/a.db"}, "", "/data/a.seen"),
+        ({"database": "postgresql://db/zaiko"}, "", None),
+        (
+            {"database": "postgresql://db/zaiko"},
+            "/var/lib/zaiko:/var/lib/more",
+            "/var/lib/zaiko/zaiko.seen",
+        ),
+        ({"database": "/data/a.db"}, "/var/lib/zaiko", "/var/lib/zaiko/zaiko.seen"),
+        ({"database": "/data/a.db", "state_dir": "/state"}, "/var/lib/zaiko", "/state/zaiko.seen"),
+        ({"witness_file": "/own", "state_dir": "/state"}, "/var/lib/zaiko", "/own"),
+        ({"database": "/data/a.db", "secret_keys": KEY}, "", "/data/a.seen"),
+    ],
+)
+def test_the_record_of_a_database_is_in_the_state_folder_and_never_beside_the_key(
+    given: dict[str, Any],
+    state_directory: str,
+    expected: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", state_directory)
+
+    config = Config.read({"secret_key_file": "/etc/zaiko/zaiko.key"} | given)
+
+    assert config.high_water_mark_file() == (None if expected is None else Path(expected))
+
+
 def test_a_key_is_created_once_and_for_this_user_only(tmp_path: Path) -> None:
     config = Config(secret_key_file=tmp_path / "zaiko.key")
 

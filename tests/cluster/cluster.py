@@ -75,6 +75,8 @@ class Replica:
                 self._url,
                 "--secret-key-file",
                 "zaiko.key",
+                "--state-dir",
+                ".",
             ),
             *(
                 "--listen",

@@ -133,7 +133,7 @@ def test_stock_comes_and_goes(acme: Zaiko) -> None:
     acme("stock", "receive", "CUP-1", "100", "--cause", "delivery-7")
     again = acme("stock", "receive", "CUP-1", "100", "--cause", "delivery-7")
     acme("stock", "adjust", "CUP-1", "--by", "-3")
-    acme("stock", "adjust", "CUP-1", "--counted", "95")
+    acme("stock", "adjust", "CUP-1", "--counted", "95", "--as-of", "now")
     acme("stock", "allocate", "CUP-1", "5", "--shipment", "S-1")
     acme("stock", "ship", "CUP-1", "5", "--shipment", "S-1")
     reserved = acme("reserve", "CUP-1", "10")
@@ -144,6 +144,36 @@ def test_stock_comes_and_goes(acme: Zaiko) -> None:
     kinds = [row[2] for row in cells(acme("stock", "movements", "CUP-1").out) if "CUP-1" in row]
     assert kinds == ["SHIP", "ALLOCATE", "ADJUST", "ADJUST", "RECEIVE"]
     assert ["tokyo", "90", "0", "90"] in cells(acme("stock", "get", "CUP-1").out)
+
+
+def test_a_stock_take_goes_on_while_goods_leave_and_units_move_between_warehouses(
+    zaiko: Zaiko, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zaiko("merchants", "create", "counting")
+    monkeypatch.setenv("ZAIKO_MERCHANT", "counting")
+    zaiko("warehouses", "create", "tokyo")
+    zaiko("products", "create", "CNT-1")
+    zaiko("stock", "receive", "CNT-1", "10")
+    begun = tmp_path / "begun"
+    revision = zaiko("stock", "count", "begin", "--save", str(begun)).out.splitlines()[0]
+    zaiko("stock", "allocate", "CNT-1", "2", "--shipment", "S-7")
+    zaiko("stock", "ship", "CNT-1", "2", "--shipment", "S-7")
+
+    found = zaiko("stock", "count", "enter", "CNT-1", "10", "--as-of", revision)
+    file = tmp_path / "counted.csv"
+    file.write_text("sku,counted\nCNT-1,9\n")
+    again = zaiko("stock", "count", "enter", "--file", str(file), "--begun", str(begun))
+
+    assert ["CNT-1", "tokyo", "+0", "8", "8"] in cells(found.out)
+    assert ["CNT-1", "tokyo", "-1", "7", "7"] in cells(again.out)
+    assert "--as-of" in zaiko("stock", "count", "enter", "CNT-1", "10", code=2).err
+
+    zaiko("warehouses", "create", "osaka")
+    zaiko("stock", "transfer", "CNT-1", "3", "--from", "tokyo", "--to", "osaka")
+    shown = zaiko("stock", "get", "CNT-1").out
+    zaiko("stock", "transfer", "CNT-1", "3", "--from", "osaka", "--to", "tokyo")
+    assert ["osaka", "3", "0", "3"] in cells(shown)
+    assert ["tokyo", "4", "0", "4"] in cells(shown)
 
 
 def test_json_has_zeros_too_and_nothing_but_json(acme: Zaiko) -> None:
@@ -265,11 +295,11 @@ def test_from_a_new_shop_to_synced_links(acme: Zaiko, local: Local) -> None:
         "free 20 = physical 20 − ordered 0" in acme("explain", "MUG-1", "--at-revision", first).out
     )
     assert "Nothing was oversold." in acme("oversells").out
-    acme("stock", "adjust", "MUG-1", "--counted", "1")
+    acme("stock", "adjust", "MUG-1", "--counted", "1", "--as-of", "now")
     found = acme("oversells", "MUG-1", "--open").out
     assert "STOCK_CORRECTED" in found
     assert "RESERVE 1" in found
-    acme("stock", "adjust", "MUG-1", "--counted", "20")
+    acme("stock", "adjust", "MUG-1", "--counted", "20", "--as-of", "now")
     assert "Nothing was oversold." in acme("oversells", "--open").out
     acme("stock", "allocate", "MUG-1", "2", "--order", f"s1/{order}")
     assert acme("stock", "list", "MUG-1", "--output", "json").json[0]["free"] == "18"

@@ -85,7 +85,7 @@ def test_a_run_an_order_and_an_oversell_are_shown(acme: Zaiko, local: Local) -> 
     acme("sync", "s1", "--wait")
     order = shop.place({"MUG-1": 2})
     acme("sync", "s1", "--wait")
-    acme("stock", "adjust", "MUG-1", "--counted", "1")
+    acme("stock", "adjust", "MUG-1", "--counted", "1", "--as-of", "now")
 
     run = acme("runs", "s1", "--output", "json").json[0]["name"]
     for name in (run, f"s1/{run.rpartition('/')[2]}"):

@@ -112,6 +112,7 @@ def test_the_database_is_looked_at_beside_its_server(zaiko: Zaiko, tmp_path: Pat
         "clock",
         "disk",
         "keys",
+        "witness",
         "webhooks",
         "sync",
     }

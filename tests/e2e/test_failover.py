@@ -48,6 +48,8 @@ class Replicas:
             self._url,
             "--secret-key-file",
             f"{name}.key",
+            "--state-dir",
+            name,
             "--listen",
             "127.0.0.1:0",
             "--quiet",

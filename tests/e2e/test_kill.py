@@ -57,6 +57,8 @@ class Stage:
                     self.database,
                     "--secret-key-file",
                     "zaiko.key",
+                    "--state-dir",
+                    ".",
                     "--listen",
                     "127.0.0.1:0",
                 ],

@@ -47,6 +47,8 @@ def test_they_share_a_port_and_one_that_is_killed_is_started_again(
             "serve",
             [
                 "serve",
+                "--state-dir",
+                ".",
                 "--processes",
                 str(COUNT),
                 "--db",
@@ -92,6 +94,8 @@ def test_they_end_in_good_order_when_the_process_that_started_them_is_killed(
             "serve",
             [
                 "serve",
+                "--state-dir",
+                ".",
                 "--processes",
                 "2",
                 "--db",

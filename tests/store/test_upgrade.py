@@ -44,7 +44,17 @@ RENAMED = {
     ("pushes", "believed"): "expected",
 }
 """What columns of the older release are called today."""
-ADDED = frozenset({"synced_revision", "shipped_frees", "keep_unrestocked", "auto_link"})
+ADDED = frozenset(
+    {
+        "synced_revision",
+        "devices_off",
+        "shipped_frees",
+        "keep_unrestocked",
+        "auto_link",
+        "last_compared_time",
+        "next_send_time",
+    }
+)
 """Fields of answers that later releases have added: an older release could not answer them."""
 ADDED_WITHIN = {"drifts": frozenset({"owner"})}
 """Such fields whose names are of other fields too, by what they are in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -96,7 +96,9 @@ class Simulation:
     """The revision that each shop was synced to."""
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
+        self.random, self.keeper = random.Random(self.seed), random.Random(self.seed)
+        self.notices = random.Random(self.seed)
+        self.begun: tuple[int, int] | None = None
         self.host = HostClock(self.clock)
         self.shops = {
             mode.value.replace("_", "-"): FakeShop(self.clock, mode, dict.fromkeys(self.goods, 0))
@@ -277,9 +279,14 @@ class Simulation:
     def run_due(self) -> None:
         """Run one turn of the scheduler. A killed process leaves its lease behind, and a new
         process continues once the lease has expired."""
+        self.survive(self.engine.note_time, self.engine.run_due)
+        self.check_settled()
+
+    def survive(self, *steps: Callable[[], Awaitable[object]]) -> None:
+        """Do this in the process. If it dies of it, a new one takes its place."""
         try:
-            self.loop.run_until_complete(self.engine.note_time())
-            self.loop.run_until_complete(self.engine.run_due())
+            for step in steps:
+                self.loop.run_until_complete(step())
         except Killed:
             self.engine.db.close()
             if self.random.random() < STEPS:
@@ -287,7 +294,13 @@ class Simulation:
             self.engine = self.new_engine()
             self.world.db = self.engine.db
             self.clock.advance(6)
-        self.check_settled()
+
+    def notify(self) -> None:
+        """Let a platform name an order in a notification, maybe one that nobody knows."""
+        name = self.notices.choice(list(self.shops))
+        order = self.notices.choice([*self.shops[name].orders, "nobody-knows-it"])
+        headers, body = self.shops[name].notification(order)
+        self.survive(lambda: self.engine.receive_webhook(MERCHANT, name, headers, body))
 
     def step_clock(self) -> None:
         """Set the clock of the host back, as a power cut with a dead battery does; or right
@@ -335,6 +348,8 @@ class Simulation:
             for name in self.shops:
                 if self.random.random() < 0.4:
                     self.shop_event(name)
+            if self.notices.random() < 0.3:
+                self.notify()
             choice = self.random.random()
             if choice < 0.1:
                 self.world.receive("tea", self.random.randint(1, 10))
@@ -342,8 +357,25 @@ class Simulation:
                 self.ship_from_warehouse(self.random.choice(list(self.shops)))
             elif choice < 0.15:
                 self.world.reserve("tea", self.random.randint(0, 5))
+            self.keep_warehouse()
             self.run_due()
             self.clock.advance(self.random.choice(pauses))
+
+    def keep_warehouse(self) -> None:
+        """Begin a count, or enter what was there when it began, however much has moved since; or
+        move units to another shelf. Record a violation when that changes any number."""
+        choice = self.keeper.random()
+        if choice < 0.1:
+            self.begun = self.world.counted_at("tea")
+        elif choice < 0.2 and self.begun is not None:
+            found = self.world.enter("tea", *self.begun)
+            if found.movement.entry.delta:
+                self.violations.append(f"a true count changed {found.movement.entry.delta}")
+        elif choice < 0.3 and self.shipped is None:
+            before = self.world.stock("tea").balance
+            self.world.transfer("tea", self.keeper.randint(1, 5))
+            if self.world.stock("tea").balance != before:
+                self.violations.append("a transfer changed the stock of its product")
 
     def report_shipments(self) -> None:
         """Let the warehouse report from now on what it ships for orders of shops: then only that
@@ -397,6 +429,10 @@ class Simulation:
         found = [f"on the way: {violation}" for violation in self.violations]
         if self.world.db.read_sync(MERCHANT, lambda uow: uow.stocks.recompute()):
             found.append("the journal does not add up to the balances")
+        if self.world.db.read_sync(
+            MERCHANT, lambda uow: [*filter(None, map(uow.named_orders.next_due, self.shops))]
+        ):
+            found.append("orders that notifications named are still to be read")
         return found + [fault for listing in self.goods for fault in self._wrong(listing)]
 
     def _wrong(self, listing: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from support.simulation import Simulation
 from support.world import MERCHANT
-from zaiko_core.app import closing, shops
+from zaiko_core.app import closing, shops, suspects
 from zaiko_core.app.accounts import FoundAccount, confirm
 from zaiko_core.app.records import ListingRecord, MerchantRecord, ShopRecord
 from zaiko_core.domain.errors import AccountChanged, AccountTaken
@@ -172,6 +172,25 @@ def test_the_account_of_a_deleted_shop_is_free(simulation: Simulation) -> None:
     connect(simulation, "second", of=SHOP)
     simulation.settle(turns=1)
 
+    assert (reason(simulation, "second"), shop(simulation, "second").account) == ("", TEST)
+
+
+def test_the_account_of_a_deleted_shop_is_not_free_while_its_kept_orders_hold_stock(
+    simulation: Simulation,
+) -> None:
+    db = simulation.world.db
+    simulation.shops[SHOP].place({"tea": 2})
+    simulation.settle(turns=1)
+    simulation.world.unlink(SHOP, "tea")
+    db.write_sync(MERCHANT, lambda uow: closing.delete(uow, SHOP, closing.OpenOrders.KEEP))
+
+    connect(simulation, "second", of=SHOP)
+    simulation.settle(turns=1)
+    assert reason(simulation, "second") == "ACCOUNT_TAKEN"
+
+    db.write_sync(MERCHANT, lambda uow: suspects.release(uow, SHOP, "1"))
+    simulation.clock.advance(3_600)
+    simulation.settle(turns=1)
     assert (reason(simulation, "second"), shop(simulation, "second").account) == ("", TEST)
 
 

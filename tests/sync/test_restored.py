@@ -14,12 +14,14 @@ from support.simulation import Simulation
 from support.world import MERCHANT, World
 from zaiko_core.app import shops
 from zaiko_core.bootstrap import Engine
-from zaiko_core.domain.errors import HistoryReplaced
+from zaiko_core.domain.errors import HistoryReplaced, StorageUnavailable
+from zaiko_core.storage.database import Database
 from zaiko_core.storage.high_water_mark import (
     HighWaterMark,
     HighWaterMarkFile,
     has_gone_back,
 )
+from zaiko_core.storage.migrate import migrate
 from zaiko_core.storage.system import SystemRows
 from zaiko_server.watch.resume_tokens import ResumeTokens
 
@@ -248,3 +250,115 @@ def test_a_witness_that_cannot_be_read_has_seen_nothing(tmp_path: Path, content:
     (tmp_path / "zaiko.seen").write_text(content)
 
     assert HighWaterMarkFile(tmp_path / "zaiko.seen").read() is None
+
+
+# What says that this is the right database, and what says that nothing does
+
+
+def lost(installed: Installation) -> None:
+    """Delete the database under a stopped server."""
+    for suffix in ("", "-wal", "-shm"):
+        installed.file.with_name(installed.file.name + suffix).unlink(missing_ok=True)
+
+
+def started(installed: Installation, **config: object) -> Engine:
+    """Start another engine on the file. The caller stops it."""
+    engine = installed.simulation.new_engine()
+    engine.config = replace(
+        engine.config,
+        **{"high_water_mark": installed.folder / "zaiko.seen", "run_shops": True} | config,  # type: ignore[arg-type]
+    )
+    try:
+        installed.simulation.loop.run_until_complete(engine.start())
+    except BaseException:
+        engine.db.close()
+        raise
+    return engine
+
+
+def stopped(installed: Installation, engine: Engine) -> None:
+    installed.simulation.loop.run_until_complete(engine.stop(grace=0))
+
+
+def test_no_database_where_this_host_has_used_one_is_refused_and_none_is_made(
+    installed: Installation,
+) -> None:
+    installed.stop()
+    lost(installed)
+
+    with pytest.raises(StorageUnavailable, match="start once with --new-database"):
+        started(installed)
+    assert not installed.file.exists()
+
+    stopped(installed, started(installed, new_database=True))
+    stopped(installed, started(installed))
+
+
+def test_another_database_than_this_host_last_used_is_refused(installed: Installation) -> None:
+    installed.stop()
+    lost(installed)
+    other = Database(f"sqlite:///{installed.file}")
+    migrate(other.engine)
+    other.close()
+
+    with pytest.raises(StorageUnavailable, match="not the database that this host last used"):
+        started(installed)
+    stopped(installed, started(installed, new_database=True))
+    stopped(installed, started(installed))
+
+
+def test_a_database_that_another_host_has_prepared_is_adopted(installed: Installation) -> None:
+    """Its epoch is new, and it knows the one that this host has seen."""
+    installed.stop()
+    engine = installed.simulation.new_engine()
+    epoch = installed.simulation.loop.run_until_complete(engine.db.migrate())["epoch"]
+    installed.simulation.loop.run_until_complete(
+        engine.db.system.write(lambda rows: rows.new_epoch(epoch))
+    )
+    engine.db.close()
+
+    stopped(installed, started(installed))
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+def test_a_file_that_is_deleted_or_replaced_under_a_running_server_ends_it(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr("zaiko_core.sync.restore_detector._CHECK_EVERY", 0.02)
+    copy = installed.back_up()
+    installed.stop()
+    installed.start()
+
+    if what == "replaced":
+        copy.replace(installed.file)
+    else:
+        installed.file.unlink()
+
+    installed.simulation.loop.run_until_complete(
+        asyncio.wait_for(installed.engine.replaced.wait(), 60)
+    )
+
+
+@pytest.mark.parametrize("where", ["nowhere", "a file"])
+def test_shops_do_not_run_where_nothing_would_notice_a_restored_database(
+    installed: Installation, where: str
+) -> None:
+    installed.stop()
+    path = None
+    if where == "a file":
+        (installed.folder / "not a folder").write_text("")
+        path = installed.folder / "not a folder" / "zaiko.seen"
+    unseen: dict[str, object] = {"high_water_mark": path, "needs_witness": True}
+
+    engine = started(installed, **unseen)
+    assert (engine.lacks_witness, engine.has_witness) == (True, False)
+    assert not engine._scheduler._tasks
+    stopped(installed, engine)
+
+    engine = started(installed, **unseen | {"needs_witness": False})
+    assert (engine.lacks_witness, engine.has_witness) == (False, False)
+    stopped(installed, engine)
+
+    engine = started(installed, needs_witness=True)
+    assert (engine.lacks_witness, engine.has_witness) == (False, True)
+    stopped(installed, engine)

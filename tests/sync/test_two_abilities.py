@@ -10,6 +10,8 @@ from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app import runs, shops
 from zaiko_core.app.records import LinkState, ShopRecord
+from zaiko_core.app.sync import Write
+from zaiko_core.sync.link_pusher import falls_first
 from zaiko_sdk import ConnectorError, PermissionMissing, PlatformDown, SettingsInvalid, Throttled
 
 MODES = ("compare-and-set", "adjust", "set")
@@ -124,3 +126,45 @@ def test_orders_that_cannot_be_read_stop_what_rests_on_them(stage: Stage) -> Non
     stage.pass_by(300)
     assert stage.calls.get("set_inventory", 0) == 0
     assert stage.shown == 10
+
+
+def test_a_hot_product_that_uses_up_the_hour_does_not_make_the_shop_deaf(stage: Stage) -> None:
+    """A tenth of the hour's 40 calls is kept for orders, and is spent on them."""
+    began, kept = stage.simulation.clock.monotonic(), 4
+    calls = {"orders": 0, "numbers": 0}
+    interfere = stage.simulation.interfere
+
+    def metered(name: str, moment: str, operation: str) -> None:
+        interfere(name, moment, operation)
+        if (name, moment) != (stage.name, "before"):
+            return
+        is_order = operation == "fetch_orders"
+        if calls["orders"] + calls["numbers"] >= 40 - (0 if is_order else kept):
+            left = 3600 - (stage.simulation.clock.monotonic() - began) % 3600
+            raise Throttled("the calls of this hour are used up", retry_after=left)
+        calls["orders" if is_order else "numbers"] += 1
+
+    stage.simulation.interfere = metered  # type: ignore[method-assign]
+    for reserve in range(400):
+        stage.world.reserve("tea", reserve % 9)
+        stage.pass_by(0.5, step=0.5)
+        if stage.record.problem is not None:
+            break
+    assert stage.record.problem is not None
+    numbers = calls["numbers"]
+
+    stage.simulation.shops[stage.name].place({"tea": 1})
+    stage.pass_by(1240)
+    assert stage.world.free("tea") == 9
+    assert calls["numbers"] == numbers
+
+
+def test_numbers_that_fall_are_sent_before_numbers_that_rise() -> None:
+    def write(name: str, quantity: int, expected: int | None) -> Write:
+        return Write(name, name, {}, quantity, expected, name, 0)
+
+    first, then = falls_first(
+        [write("rise", 9, 4), write("new", 3, None), write("fall", 0, 4), write("drop", 3, 4)]
+    )
+    assert [item.listing for item in first] == ["fall", "drop"]
+    assert [item.listing for item in then] == ["rise", "new"]

@@ -14,6 +14,7 @@ from zaiko_cli.doctor import merchant, packages, served
 from zaiko_cli.doctor.findings import DoctorFinding, Severity, worst
 from zaiko_core.app.records import MerchantRecord, ShopRecord
 from zaiko_core.storage.database import Database
+from zaiko_core.storage.high_water_mark import HighWaterMark, HighWaterMarkFile
 from zaiko_core.storage.secrets import SecretBox
 from zaiko_server.doctor import installation, store
 
@@ -203,6 +204,11 @@ def test_a_shop_in_trouble_is_told_with_owner_and_remedy(state: str, level: str)
             ("WARNING", "credentials"),
         ),
         (status(clock_behind={"seconds": 61}), ("PROBLEM", "clock")),
+        (
+            status(devices_off=["SAFETY_DEVICE_RESTORE_WITNESS", "SAFETY_DEVICE_SHOP_RUNS"]),
+            ("PROBLEM", "witness"),
+        ),
+        (status(devices_off=["SAFETY_DEVICE_RESTORE_WITNESS"]), ("WARNING", "witness")),
         (status(oversold_product_count=1), ("PROBLEM", "stock")),
         (status(suspect_order_count=1), ("WARNING", "orders")),
         (status(unlinked_order_count=1), ("WARNING", "orders")),
@@ -395,3 +401,34 @@ def test_a_machine_with_the_command_line_alone_needs_no_package_of_the_server() 
     [found, _] = packages.versions((3, 11), {"zaiko-cli": "1.0", "grpcio": "1", "protobuf": "1"})
     assert found.message == "not installed: zaiko-client"
     assert found.do.endswith("--force-reinstall zaiko-cli.")
+
+
+# The record of how far a database has come
+
+
+@pytest.mark.parametrize(
+    ("recorded", "level"),
+    [
+        (HighWaterMark("now", 5), "OK"),
+        (HighWaterMark("before", 9), "OK"),
+        (HighWaterMark("now", 6), "PROBLEM"),
+        (HighWaterMark("other", 1), "PROBLEM"),
+        (None, "OK"),
+    ],
+)
+def test_a_record_of_another_or_a_newer_database_is_a_problem(
+    recorded: HighWaterMark | None, level: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "zaiko.seen"
+    if recorded is not None:
+        HighWaterMarkFile(path).write(recorded)
+
+    found = list(installation.high_water_mark(path, HighWaterMark("now", 5), ["before"]))
+
+    assert levels(found) == [(level, "witness")]
+
+
+def test_no_place_for_a_record_is_a_warning() -> None:
+    found = list(installation.high_water_mark(None, HighWaterMark("now", 5), []))
+
+    assert levels(found) == [("WARNING", "witness")]

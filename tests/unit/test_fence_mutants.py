@@ -423,6 +423,27 @@ FACTS = [
         "uow.stocks.post(fresh)}",
         "uow.stocks.post(fresh)}\n    root_cause.examine(uow, list(moved.values()))",
     ),
+    (
+        "zaiko_core.app.stock",
+        "unit/test_facts.py",
+        "a count is as of its moment",
+        "adjustment.product, adjustment.warehouse, revision=as_of",
+        "adjustment.product, adjustment.warehouse, revision=uow.revision",
+    ),
+    (
+        "zaiko_core.storage.stocks",
+        "unit/test_facts.py",
+        "a corrected count holds",
+        "func.coalesce(func.nullif(table.c.as_of, 0), table.c.revision)",
+        "table.c.revision",
+    ),
+    (
+        "zaiko_core.app.transfer",
+        "unit/test_facts.py",
+        "a transfer adds up to nothing",
+        "(move.to_warehouse, move.quantity, move.cause + ARRIVAL),",
+        "",
+    ),
 ]
 """Rules of facts and sums: module, tests, name, and the change."""
 CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
@@ -434,6 +455,17 @@ CLOCK_STEPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "zaiko_core.sync.clock_watch": {
         "what would wait for the clock is brought back": ("if noted.step > _STEP:", "if False:"),
+    },
+}
+WITNESS: dict[str, dict[str, tuple[str, str]]] = {
+    "zaiko_core.sync.restore_detector": {
+        "another database is refused": ("if before.epoch not in former:", "if False:"),
+    },
+    "zaiko_core.bootstrap": {
+        "no shop runs without a witness": (
+            "config.run_shops and config.needs_witness and not",
+            "False and not",
+        ),
     },
 }
 
@@ -498,6 +530,13 @@ ENGINE: list[tuple[str, str, str, str, str]] = [
         "what stops sending does not stop the reading of orders",
         "sending_retry_at=context.now + retry.wait if has_read_orders else None",
         "sending_retry_at=None",
+    ),
+    (
+        "zaiko_core.sync.link_pusher",
+        "sync/test_two_abilities.py",
+        "numbers that fall are sent first",
+        "write.quantity < write.expected",
+        "write.quantity > write.expected",
     ),
     (
         "zaiko_core.app.shops",
@@ -584,6 +623,11 @@ MUTANTS = [
     *(
         (module, "sync/test_clock_steps.py", name, *change)
         for module, changes in CLOCK_STEPS.items()
+        for name, change in changes.items()
+    ),
+    *(
+        (module, "sync/test_restored.py", name, *change)
+        for module, changes in WITNESS.items()
         for name, change in changes.items()
     ),
 ]

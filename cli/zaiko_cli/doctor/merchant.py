@@ -157,6 +157,25 @@ def clock(merchant: str, status: Status) -> Iterator[DoctorFinding]:
         )
 
 
+def devices(merchant: str, status: Status) -> Iterator[DoctorFinding]:
+    """Report what protects shops and is off in the server that answers."""
+    if sync_service_pb2.SAFETY_DEVICE_SHOP_RUNS in status.devices_off:
+        yield problem(
+            "witness",
+            "the server runs no shops, because it cannot record how far the database has come",
+            "Give --state-dir a folder that the server may write, or say --no-witness.",
+            merchant,
+        )
+    elif sync_service_pb2.SAFETY_DEVICE_RESTORE_WITNESS in status.devices_off:
+        yield warning(
+            "witness",
+            "the server does not record how far the database has come: one that is restored is "
+            "taken for the truth",
+            "Give --state-dir a folder that the server may write; see docs/operations/backup.md.",
+            merchant,
+        )
+
+
 def committed(merchant: str, status: Status) -> Iterator[DoctorFinding]:
     """Report listings whose platform counts other open units than we do."""
     if status.committed_differ_count:
@@ -200,6 +219,7 @@ def settling(merchant: str, status: Status) -> Iterator[DoctorFinding]:
 
 CHECKS: Sequence[Check] = (
     clock,
+    devices,
     shops,
     lags,
     credentials,

@@ -54,9 +54,25 @@ def confirm(uow: UnitOfWork, asked: ShopRecord, found: FoundAccount) -> None:
             account=found.account,
             resource=name,
         )
+    if record.account != found.account:
+        _check_deleted(uow, record.connector, found.account)
     uow.shops.save_account(record.shop, found.account, found.name)
     if (record.account, record.account_name) != (found.account, found.name):
         uow.changed(ChangeKind.SHOP, [record.shop])
+
+
+def _check_deleted(uow: UnitOfWork, connector: str, account: str) -> None:
+    """Raise AccountTaken while a deleted shop that was this account has orders that hold stock:
+    they would be read again."""
+    for shop in uow.shops.deleted_of(connector, account):
+        if uow.demands.unsettled(shop, limit=1, after=""):
+            name = f"merchants/{uow.merchant}/shops/{shop}"
+            raise AccountTaken(
+                f"the account {account} of the platform was the deleted shop {name}, whose open "
+                "orders were kept and would count twice; ship or release them first",
+                account=account,
+                resource=name,
+            )
 
 
 def ask_again(uow: UnitOfWork, shop: str) -> None:

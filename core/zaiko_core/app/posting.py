@@ -1,5 +1,5 @@
 """Facts of one transaction are posted one after another, and answered with the stock after all of
-them: no answer is a state that nobody could see (ADR 0038)."""
+them: no answer shows a state that nobody could see (ADR 0038)."""
 
 from __future__ import annotations
 

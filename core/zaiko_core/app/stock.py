@@ -21,6 +21,7 @@ from zaiko_core.domain.errors import (
     InsufficientStock,
     NotFound,
     ProductArchived,
+    RevisionInFuture,
 )
 from zaiko_core.domain.stock import Delta, DemandRef, Entry, MovementKind
 
@@ -47,9 +48,17 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A revision of the merchant, or a time (µs since 1970) if the revision is None."""
+
+    revision: int | None
+    time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Adjustment:
-    """A correction of physical in one warehouse: by `delta`, or to the `counted` value; exactly one
-    of both."""
+    """A correction of physical in one warehouse: by `delta`, or by what was `counted` `as_of` a
+    moment (None: now); exactly one of both."""
 
     product: str
     warehouse: str
@@ -58,6 +67,7 @@ class Adjustment:
     counted: int | None = None
     note: str = ""
     occurred_at: int = 0
+    as_of: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,7 @@ def post_receipts(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posted]:
         )
         for receipt in receipts
     ]
-    products = _check_places(
+    products = check_places(
         uow, {(entry.product, entry.warehouse) for entry in entries}, arriving=True
     )
     posted = post(uow, entries)
@@ -159,17 +169,19 @@ def post_receipts(uow: UnitOfWork, receipts: Sequence[Receipt]) -> list[Posted]:
 
 def post_adjustment(uow: UnitOfWork, adjustment: Adjustment) -> Posted:
     """Post a correction as `adjust` records it."""
-    _check_places(uow, {(adjustment.product, adjustment.warehouse)})
+    check_places(uow, {(adjustment.product, adjustment.warehouse)})
     known = uow.stocks.by_cause([adjustment.cause]).get(adjustment.cause)
-    physical, allocated = _shelf(uow, adjustment.product, adjustment.warehouse)
-    if known is not None and adjustment.delta is None:
+    physical, allocated = shelf(uow, adjustment.product, adjustment.warehouse)
+    as_of = 0
+    if adjustment.delta is not None:
+        delta = adjustment.delta
+    elif known is not None:
         # A count is repeated as the count it was: what it changed then is what it says now.
         delta = known.entry.delta.physical
     else:
-        delta = (
-            adjustment.delta
-            if adjustment.delta is not None
-            else (adjustment.counted or 0) - physical
+        as_of = _counted_at(uow, adjustment.as_of)
+        delta = (adjustment.counted or 0) - uow.stocks.physical_at(
+            adjustment.product, adjustment.warehouse, revision=as_of
         )
     if known is None and physical + delta < allocated:
         raise InsufficientStock(
@@ -188,6 +200,7 @@ def post_adjustment(uow: UnitOfWork, adjustment: Adjustment) -> Posted:
         warehouse=adjustment.warehouse,
         note=adjustment.note,
         occurred_at=adjustment.occurred_at or uow.now,
+        as_of=as_of,
     )
     return post(uow, [entry])[0]
 
@@ -196,7 +209,7 @@ def post_allocation(uow: UnitOfWork, binding: Binding) -> Posted:
     """Post an allocation as `allocate` records it."""
 
     def change(demand: Demand, held: int) -> tuple[Demand, int, int]:
-        physical, allocated = _shelf(uow, binding.product, binding.warehouse)
+        physical, allocated = shelf(uow, binding.product, binding.warehouse)
         if binding.quantity > physical - allocated:
             raise InsufficientStock(
                 (
@@ -234,7 +247,7 @@ def post_shipment(uow: UnitOfWork, binding: Binding) -> Posted:
 
 
 def _bind(uow: UnitOfWork, binding: Binding, kind: MovementKind, change: _Change) -> Posted:
-    _check_places(uow, {(binding.product, binding.warehouse)})
+    check_places(uow, {(binding.product, binding.warehouse)})
     ref = _demand_of(uow, binding.demand)
     known = uow.stocks.by_cause([binding.cause])
     if known:
@@ -284,9 +297,26 @@ def _demand_of(uow: UnitOfWork, named: DemandRef) -> DemandRef:
     return DemandRef(named.shop, order)
 
 
-def _check_places(
+def _counted_at(uow: UnitOfWork, moment: Moment | None) -> int:
+    """Return the revision of a moment. Raises RevisionInFuture."""
+    if moment is None:
+        return uow.revision
+    if moment.revision is None:
+        return uow.stocks.revision_at(moment.time)
+    if moment.revision > uow.answer_revision:
+        raise RevisionInFuture(
+            f"revision {moment.revision} is newer than the newest one, {uow.answer_revision}; say "
+            "the one that was read when the count began",
+            currentRevision=str(uow.answer_revision),
+        )
+    return moment.revision
+
+
+def check_places(
     uow: UnitOfWork, places: set[tuple[str, str]], *, arriving: bool = False
 ) -> Collection[ProductRecord]:
+    """Return the products of these places, by product and warehouse. Raises NotFound, and where
+    units are `arriving` ProductArchived."""
     products = uow.products.get({product for product, _ in places})
     warehouses = uow.warehouses.get({warehouse for _, warehouse in places})
     for product, warehouse in sorted(places):
@@ -309,7 +339,8 @@ def _stocks(uow: UnitOfWork, products: Mapping[str, int]) -> dict[str, StockReco
     return stocks
 
 
-def _shelf(uow: UnitOfWork, product: str, warehouse: str) -> tuple[int, int]:
+def shelf(uow: UnitOfWork, product: str, warehouse: str) -> tuple[int, int]:
+    """Return the physical and the allocated units of a product in a warehouse."""
     return uow.stocks.get([product])[product].warehouses.get(warehouse, (0, 0))
 
 

@@ -166,6 +166,7 @@ def _cause(
         MovementKind.SHIP,
         MovementKind.DEALLOCATE,
         MovementKind.RECEIVE,
+        MovementKind.TRANSFER,
     ):
         return OversellCause.STOCK_CORRECTED
     if kind is MovementKind.ORDER_LINKED:

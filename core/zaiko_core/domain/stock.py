@@ -11,8 +11,12 @@ LARGEST = 2_147_483_647
 larger: sums of orders have no bound."""
 
 
+ARRIVAL = "\x1farrival"
+"""What the cause of a transfer's second entry ends with: the key of the fact stands before it."""
+
+
 class MovementKind(enum.StrEnum):
-    """What an entry of the journal records. The first five come from a warehouse, the others from a
+    """What an entry of the journal records. The first six come from a warehouse, the others from a
     shop's orders."""
 
     RECEIVE = "RECEIVE"
@@ -20,6 +24,8 @@ class MovementKind(enum.StrEnum):
     ALLOCATE = "ALLOCATE"
     DEALLOCATE = "DEALLOCATE"
     SHIP = "SHIP"
+    TRANSFER = "TRANSFER"
+    """From one warehouse to another: two entries that add up to nothing."""
     ORDER_PLACED = "ORDER_PLACED"
     ORDER_EDITED = "ORDER_EDITED"
     ORDER_CANCELLED = "ORDER_CANCELLED"
@@ -141,7 +147,7 @@ class DemandRef:
 class Entry:
     """One movement to be written into the journal. `cause` is unique in the merchant; `warehouse`
     is empty for entries that concern no shelf; `occurred_at` (µs since 1970) is when it happened,
-    as the writer of the entry says."""
+    as the writer of the entry says. `as_of` is the revision that a count was as of, or 0."""
 
     product: str
     kind: MovementKind
@@ -151,6 +157,7 @@ class Entry:
     demand: DemandRef | None = None
     note: str = ""
     occurred_at: int = 0
+    as_of: int = 0
 
 
 @dataclass(frozen=True, slots=True)

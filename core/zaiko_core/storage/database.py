@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from opentelemetry.trace import Tracer
@@ -98,6 +99,12 @@ class Database:
         )
         self._writing = Batcher(self._write_batch, self.transactions.writers)
         self._merchant_locks = KeyedLock(connections.WAIT)
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of a SQLite database; None for PostgreSQL, and for one in memory."""
+        name = self.url.database or ""
+        return None if self.is_postgresql or name in ("", ":memory:") else Path(name)
 
     async def migrate(self) -> dict[str, str]:
         """Bring the schema up to date (migrate.migrate). Raises StorageUnavailable with what the

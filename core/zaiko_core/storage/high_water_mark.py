@@ -32,7 +32,8 @@ class HighWaterMarkFile:
         return None
 
     def write(self, mark: HighWaterMark) -> None:
-        """Replace the mark. Raises OSError."""
+        """Replace the mark, and make its folder if only that is missing. Raises OSError."""
+        self._path.parent.mkdir(exist_ok=True)
         half = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with half.open("w") as file:
             json.dump(asdict(mark), file)

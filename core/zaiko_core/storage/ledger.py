@@ -25,7 +25,12 @@ class LedgerRows(Scope):
     def shelves(self, product: str, *, upto: int) -> list[Shelf]:
         """Return the product's shelves, by warehouse."""
         table = schema.movements
-        kinds = (MovementKind.RECEIVE, MovementKind.ADJUST, MovementKind.SHIP)
+        kinds = (
+            MovementKind.RECEIVE,
+            MovementKind.ADJUST,
+            MovementKind.SHIP,
+            MovementKind.TRANSFER,
+        )
         sums = [
             func.sum(case((table.c.kind == kind.value, table.c.physical), else_=0))
             for kind in kinds

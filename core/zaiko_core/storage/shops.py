@@ -249,6 +249,17 @@ class ShopRows(Scope):
         )
         self.execute(_PROGRESS, params(merchant=self.merchant, shop=shop) | progress)
 
+    def deleted_of(self, connector: str, account: str) -> list[str]:
+        """Return the deleted shops that were this account."""
+        table = schema.shops
+        query = select(table.c.shop).where(
+            self.mine(table),
+            table.c.connector == connector,
+            table.c.account == account,
+            table.c.deleted,
+        )
+        return list(self.execute(query.order_by(table.c.shop)).scalars())
+
     def save_account(self, shop: str, account: str, name: str) -> None:
         """Save which account of the platform the shop is, as it was found out now."""
         table = schema.shops

@@ -291,6 +291,31 @@ class StockRows(Scope):
             query = query.where(table.c.kind.in_([kind.value for kind in kinds]))
         return [_MOVEMENTS.read(row) for row in self.execute(query.limit(page.size))]
 
+    def physical_at(self, product: str, warehouse: str, *, revision: int) -> int:
+        """Return what a shelf had at a revision, by what was recorded until then and by counts that
+        were as of a moment until then, whenever they were recorded."""
+        table = schema.movements
+        moment = func.coalesce(func.nullif(table.c.as_of, 0), table.c.revision)
+        query = select(func.coalesce(func.sum(table.c.physical), 0)).where(
+            self.mine(table),
+            table.c.product == product,
+            table.c.warehouse == warehouse,
+            moment <= revision,
+        )
+        return int(self.execute(query).scalar() or 0)
+
+    def revision_at(self, time: int) -> int:
+        """Return the revision of the last movement that was recorded until a time (µs); 0 when
+        there was none."""
+        table = schema.movements
+        query = (
+            select(table.c.revision)
+            .where(self.mine(table), table.c.recorded_at <= time)
+            .order_by(table.c.seq.desc())
+            .limit(1)
+        )
+        return int(self.execute(query).scalar() or 0)
+
     def recompute(self) -> dict[str, tuple[Delta, Balance]]:
         """Return the products whose journal does not add up to their balance, with both. There
         never are any."""

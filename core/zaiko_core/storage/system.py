@@ -14,6 +14,7 @@ from zaiko_core.storage.rowset import param, params
 from zaiko_core.storage.sql import execute
 from zaiko_core.storage.statistics import Statistics
 
+_FORMER = "former_epochs"
 _LAST, _HIGHEST = "last_time", "highest_time"
 _PROBE, _PROBE_BYTES = "pulse", 256 * 1024
 _SYSTEM = schema.system
@@ -64,8 +65,14 @@ class SystemRows:
             .where(_SYSTEM.c.key == "epoch", _SYSTEM.c.value == old)
             .values(value=secrets.token_hex(16))
         )
-        execute(self._connection, drawn)
+        if execute(self._connection, drawn).rowcount:
+            self._put(_FORMER, ",".join([*self.former_epochs(), old]))
         return self.epoch()
+
+    def former_epochs(self) -> list[str]:
+        """Return the epochs that this database had before."""
+        kept = str(execute(self._connection, _VALUE, params(key=_FORMER)).scalar() or "")
+        return kept.split(",") if kept else []
 
     def high_water_mark(self) -> HighWaterMark:
         """Return the epoch, and the sum of all merchants' newest revisions."""
@@ -82,9 +89,12 @@ class SystemRows:
     def keep_time(self, noted: NotedTime) -> None:
         """Note the time."""
         for key, time in ((_LAST, noted.now), (_HIGHEST, max(noted.now, noted.highest))):
-            value = params(key=key, value=str(time))
-            if not execute(self._connection, _KEEP, value).rowcount:
-                execute(self._connection, _NOTE, value)
+            self._put(key, str(time))
+
+    def _put(self, key: str, value: str) -> None:
+        row = params(key=key, value=value)
+        if not execute(self._connection, _KEEP, row).rowcount:
+            execute(self._connection, _NOTE, row)
 
     def accept_time(self) -> None:
         """Take the time now for the highest one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zaiko_core.app import sync
@@ -18,6 +18,16 @@ SHARE, _SLICE = 2_000, 250
 wait for it."""
 _ATTEMPTS = 5
 """How often one link is sent in one run because of the same change before it waits a little."""
+
+
+def falls_first(writes: Sequence[Write]) -> tuple[Sequence[Write], Sequence[Write]]:
+    """Return the writes that lower a number, and the others. Where the calls of a quota run out,
+    units that are gone must not stay on offer: a number that rises late sells late only."""
+    falls = [
+        write for write in writes if write.expected is not None and write.quantity < write.expected
+    ]
+    lowered = {write.key for write in falls}
+    return falls, [write for write in writes if write.key not in lowered]
 
 
 @dataclass(slots=True)
@@ -105,7 +115,11 @@ class LinkPusher:
         sender = Sender(
             context, settle, counts, self._attempts.note, on_words=self._words.__setitem__
         )
-        parts = chunks(planned.writes, context.kind.limits.write_batch)
+        parts = [
+            part
+            for writes in falls_first(planned.writes)
+            for part in chunks(writes, context.kind.limits.write_batch)
+        ]
         sent = await sender.send(
             [Batch(f"{request.key}-{number}", part) for number, part in enumerate(parts)]
         )

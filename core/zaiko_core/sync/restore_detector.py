@@ -11,7 +11,7 @@ from pathlib import Path
 from zaiko_sdk import Log
 
 from zaiko_core.app import restoring
-from zaiko_core.domain.errors import ServiceError
+from zaiko_core.domain.errors import ServiceError, StorageUnavailable
 from zaiko_core.storage.database import Database
 from zaiko_core.storage.high_water_mark import HighWaterMark, HighWaterMarkFile, has_gone_back
 from zaiko_core.storage.system import SystemRows
@@ -55,15 +55,39 @@ class RestoreDetector:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._opened: tuple[int, int] | None = None
+        self.has_witness = False
+        """Whether the high-water mark could be written last time."""
         self.replaced = asyncio.Event()
         """Set when the process must stop and start again."""
 
-    async def begin(self, epoch: str, path: Path | None) -> str:
+    def check_exists(self, path: Path | None) -> None:
+        """Check that there is a database where this host has seen one, before one is made. Raises
+        StorageUnavailable."""
+        file = self._db.sqlite_file
+        known = None if path is None else HighWaterMarkFile(path).read()
+        if known is None or file is None or (file.exists() and file.stat().st_size):
+            return
+        raise StorageUnavailable(
+            f"{file} is missing or empty, and this host has used a database before (as {path} "
+            "says); put it back, or start once with --new-database"
+        )
+
+    async def begin(self, epoch: str, path: Path | None, *, accept: bool = False) -> str:
         """Prepare the database if it is not as far as when this host last saw it. Return the epoch
-        to continue with."""
+        to continue with. Raises StorageUnavailable for another database than this host last used,
+        unless `accept`."""
         self._loop, self._epoch = asyncio.get_running_loop(), epoch
+        self._opened = self._inode()
         self._file = None if path is None else HighWaterMarkFile(path)
         before = None if self._file is None else self._file.read()
+        if before is not None and before.epoch != epoch and not accept:
+            former = await self._db.system.read(SystemRows.former_epochs)
+            if before.epoch not in former:
+                raise StorageUnavailable(
+                    f"this is not the database that this host last used (as {path} says); name the "
+                    "right one with --db, or start once with --new-database"
+                )
         if has_gone_back(before, await self._db.system.read(SystemRows.high_water_mark)):
             await self._prepare(self._db)
         self._remember(await self._db.system.read(SystemRows.high_water_mark))
@@ -94,6 +118,16 @@ class RestoreDetector:
             # The mark first: what another process of this host writes meanwhile may be newer than
             # what we read from the database then.
             before = self._seen if self._file is None else self._file.read()
+            if self._inode() != self._opened:
+                # What is written now is in no file that anybody finds again.
+                self._log.error(
+                    "database_file_replaced",
+                    file=str(self._db.sqlite_file),
+                    do="the server ends; put the right file there and start it again",
+                )
+                self._stop_accepting()
+                self.replaced.set()
+                return
             try:
                 now = await self._db.system.read(SystemRows.high_water_mark)
             except ServiceError:
@@ -109,6 +143,15 @@ class RestoreDetector:
         self._stop_accepting()
         await self._prepare_again()
         self.replaced.set()
+
+    def _inode(self) -> tuple[int, int] | None:
+        """Return which file is at the path of a SQLite database now; None: none."""
+        if (file := self._db.sqlite_file) is None:
+            return None
+        with contextlib.suppress(OSError):
+            found = file.stat()
+            return found.st_dev, found.st_ino
+        return None
 
     async def _prepare_again(self) -> None:
         while True:
@@ -138,5 +181,11 @@ class RestoreDetector:
             return
         try:
             self._file.write(now)
+            self.has_witness = True
         except OSError as error:
-            self._log.warning("high_water_mark_not_written", problem=str(error))
+            self.has_witness = False
+            self._log.error(
+                "high_water_mark_not_written",
+                problem=str(error),
+                do="let the server write its state folder; see docs/operations/backup.md",
+            )

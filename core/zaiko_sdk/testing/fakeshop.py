@@ -247,6 +247,7 @@ class FakeConnector(Connector):
             yield OrderPage(fresh[first : first + 50], now.isoformat(), now)
 
     async def read_orders(self, external_ids: Sequence[str]) -> Sequence[Order]:
+        self._interfere("before", "read_orders")
         now = self._shop.clock.now()
         placed = [self._shop.orders[name] for name in external_ids if name in self._shop.orders]
         return [each.read(now) for each in placed if each.readable_at <= now]

@@ -26,6 +26,7 @@ def stock_explained(merchant: str, found: StockExplained) -> explanation_pb2.Sto
                 received=shelf.received,
                 adjusted=shelf.adjusted,
                 shipped=shelf.shipped,
+                transferred=shelf.transferred,
                 physical=shelf.physical,
                 allocated=shelf.allocated,
             )

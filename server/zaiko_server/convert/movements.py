@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zaiko.v1 import movement_pb2
-from zaiko_core.domain.stock import DemandRef, Movement, MovementKind
+from zaiko_core.domain.stock import ARRIVAL, DemandRef, Movement, MovementKind
 
 from zaiko_server import names
 from zaiko_server.times import timestamp
@@ -24,11 +24,12 @@ def movement(merchant: str, record: Movement) -> movement_pb2.Movement:
         ordered_delta=entry.delta.ordered,
         unallocated_delta=entry.delta.unallocated,
         demand=demand(merchant, entry.demand) if entry.demand else None,
-        cause_key=entry.cause,
+        cause_key=entry.cause.removesuffix(ARRIVAL),
         note=entry.note,
         occur_time=timestamp(entry.occurred_at),
         record_time=timestamp(record.recorded_at),
         revision=record.revision,
+        as_of_revision=entry.as_of,
     )
 
 

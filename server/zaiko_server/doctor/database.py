@@ -13,6 +13,7 @@ from zaiko_core.app.links import sync_refusal
 from zaiko_core.domain.errors import ServiceError
 from zaiko_core.plugin_host.loader import load
 from zaiko_core.storage.database import Database
+from zaiko_core.storage.system import SystemRows
 from zaiko_sdk import Capability
 
 from zaiko_server.commands.connectors import messages
@@ -42,6 +43,11 @@ def check(db: str, key_file: Path, chosen: str) -> Iterator[DoctorFinding]:
         kept = store.read(database)
         yield from store.clock(time.time(), kept.now / 1e6)
         yield from store.disk(database)
+        yield from installation.high_water_mark(
+            installation.record_path(db),
+            database.system.read_sync(SystemRows.high_water_mark),
+            database.system.read_sync(SystemRows.former_epochs),
+        )
         given = [
             key for key in os.environ.get("ZAIKO_SECRET_KEYS", "").replace(",", " ").split() if key
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,11 @@ from pathlib import Path
 from pydantic import ValidationError
 from zaiko_cli.doctor.findings import DoctorFinding, ok, problem, warning
 from zaiko_core.domain.errors import SecretKeyMissing
+from zaiko_core.storage.high_water_mark import (
+    HighWaterMark,
+    HighWaterMarkFile,
+    has_gone_back,
+)
 from zaiko_core.storage.secrets import SecretBox
 
 from zaiko_server.config import Config
@@ -45,6 +51,57 @@ def configuration() -> Iterator[DoctorFinding]:
             )
         else:
             yield ok("configuration", f"listens on {config.listen}, {how}")
+
+
+def record_path(db: str) -> Path | None:
+    """Return where a server with the environment of this process would record how far the database
+    `db` has come; None where it would not."""
+    try:
+        return Config(database=db).high_water_mark_file()
+    except ValidationError:
+        return None
+
+
+def high_water_mark(
+    path: Path | None, now: HighWaterMark, former: Iterable[str]
+) -> Iterator[DoctorFinding]:
+    """Check that a database that was restored or exchanged would be noticed: what is recorded at
+    `path` of how far it has come, against the database now. `former` are its earlier epochs."""
+    if path is None:
+        yield warning(
+            "witness",
+            "nothing records how far the database has come: one that is restored is not noticed, "
+            "and shops run with --no-witness only",
+            "Give --state-dir (ZAIKO_STATE_DIR) a folder that the server may write.",
+        )
+        return
+    before = HighWaterMarkFile(path).read()
+    where = path if path.exists() else path.parent
+    if not os.access(where if where.exists() else where.parent, os.W_OK):
+        yield problem(
+            "witness",
+            "cannot be written, so shops do not run",
+            "Let the server's user write the folder, or name another one with --state-dir.",
+            str(path),
+        )
+    elif before is None:
+        yield ok("witness", "nothing is recorded yet; the first start does it", str(path))
+    elif before.epoch not in (now.epoch, *former):
+        yield problem(
+            "witness",
+            "is of another database",
+            "Is --db right, and its disk there? If so, start once with --new-database.",
+            str(path),
+        )
+    elif has_gone_back(before, now):
+        yield problem(
+            "witness",
+            "the database is older than this host has seen it: it was restored",
+            "Follow docs/operations/backup.md; the next start prepares it.",
+            str(path),
+        )
+    else:
+        yield ok("witness", "the database is as far as this host has seen it", str(path))
 
 
 def keys(path: Path, given: Iterable[str], sealed: Mapping[str, bytes]) -> Iterator[DoctorFinding]:

@@ -14,8 +14,9 @@ from zaiko_core.app import catalogue, explain, stock
 from zaiko_core.app.ports import Mergeable, UnitOfWork
 from zaiko_core.app.posting import Posted, Posting
 from zaiko_core.app.records import StockRecord
-from zaiko_core.app.stock import Adjustment, Binding, Receipt
-from zaiko_core.domain.errors import CauseKeyReused, NotFound
+from zaiko_core.app.stock import Adjustment, Binding, Moment, Receipt
+from zaiko_core.app.transfer import Transfer, transfer
+from zaiko_core.domain.errors import CauseKeyReused, InvalidField, NotFound
 from zaiko_core.domain.stock import MovementKind
 
 from zaiko_server import etags, names, views
@@ -168,10 +169,7 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
     async def AdjustStock(
         self, request: pb.AdjustStockRequest, context: Context
     ) -> pb.AdjustStockResponse:
-        change: dict[str, Any] = {
-            str(request.WhichOneof("change")): getattr(request, str(request.WhichOneof("change")))
-        }
-        adjustment = Adjustment(**self._fact(request), **change)
+        adjustment = self._adjustment(request)
 
         def post(uow: UnitOfWork) -> Posting:
             # A fact that is repeated is recorded whatever has changed since.
@@ -180,6 +178,32 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
             return stock.adjust(uow, adjustment)
 
         return await self._post(context, request, pb.AdjustStockResponse, post)
+
+    async def TransferStock(
+        self, request: pb.TransferStockRequest, context: Context
+    ) -> pb.TransferStockResponse:
+        if request.from_warehouse == request.to_warehouse:
+            text = "is the warehouse that the units leave; name another one"
+            raise InvalidField([("to_warehouse", "different", text)])
+        merchant, product = names.PRODUCT.ids(request.product)
+        move = Transfer(
+            product,
+            names.WAREHOUSE.ids(request.from_warehouse)[1],
+            names.WAREHOUSE.ids(request.to_warehouse)[1],
+            request.quantity,
+            **self._known_by(request),
+        )
+
+        def work(uow: UnitOfWork) -> pb.TransferStockResponse:
+            postings = transfer(uow, move)
+            return pb.TransferStockResponse(
+                movements=[movements.movement(merchant, one.movement) for one in postings],
+                stock=stocks.stock(merchant, postings[0].stock),
+                already_recorded=postings[0].already_recorded,
+                revision=uow.answer_revision,
+            )
+
+        return await self._calls.write(context, merchant, request, pb.TransferStockResponse, work)
 
     async def AllocateStock(
         self, request: pb.AllocateStockRequest, context: Context
@@ -317,20 +341,44 @@ class StockServicer(stock_service_pb2_grpc.StockServiceServicer):
         if isinstance(request, pb.RecordReceiptRequest):
             return Receipt(**self._fact(request), quantity=request.quantity)
         if isinstance(request, pb.AdjustStockRequest):
-            adjustment = Adjustment(**self._fact(request), delta=request.delta)
+            adjustment = self._adjustment(request)
             return lambda uow: stock.post_adjustment(uow, adjustment)
         binding, bind = self._binding(request), _BINDS[type(request)]
         return lambda uow: bind(uow, binding)
 
     def _fact(self, request: Any) -> dict[str, Any]:
-        """Return the fields that every fact of a warehouse has."""
+        """Return the fields that every fact of one warehouse has."""
         return {
             "product": names.PRODUCT.ids(request.product)[1],
             "warehouse": names.WAREHOUSE.ids(request.warehouse)[1],
+            **self._known_by(request),
+        }
+
+    def _known_by(self, request: Any) -> dict[str, Any]:
+        """Return the fields of a fact that say which one it is, and when it happened."""
+        return {
             "cause": request.cause_key or self._calls.new_id(),
             "note": request.note,
             "occurred_at": micros_of(request.occur_time) if request.HasField("occur_time") else 0,
         }
+
+    def _adjustment(self, request: pb.AdjustStockRequest) -> Adjustment:
+        """Return a correction. Raises InvalidField for a count without its moment, and for a
+        moment without a count."""
+        moment = request.WhichOneof("as_of")
+        if request.HasField("counted") and moment is None:
+            text = "is required with counted; read a revision before the count begins"
+            raise InvalidField([("as_of_revision", "required", text)])
+        if request.HasField("delta"):
+            if moment is not None:
+                raise InvalidField([(moment, "absent", "belongs to a count, not to a delta")])
+            return Adjustment(**self._fact(request), delta=request.delta)
+        as_of = (
+            Moment(request.as_of_revision)
+            if moment == "as_of_revision"
+            else Moment(None, micros_of(request.as_of_time))
+        )
+        return Adjustment(**self._fact(request), counted=request.counted, as_of=as_of)
 
     def _binding(self, request: Any) -> Binding:
         return Binding(

@@ -174,7 +174,12 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         self, request: pb.GetSyncStatusRequest, context: Context
     ) -> pb.GetSyncStatusResponse:
         (merchant,) = names.MERCHANT.ids(request.parent)
-        return await self._calls.read(merchant, lambda uow: sync_status(uow, self._can_sync))
+        answer = await self._calls.read(merchant, lambda uow: sync_status(uow, self._can_sync))
+        if not self._calls.engine.has_witness:
+            answer.devices_off.append(pb.SAFETY_DEVICE_RESTORE_WITNESS)
+        if self._calls.engine.lacks_witness:
+            answer.devices_off.append(pb.SAFETY_DEVICE_SHOP_RUNS)
+        return answer
 
     async def GetAuditSummary(
         self, request: pb.GetAuditSummaryRequest, context: Context

@@ -129,12 +129,47 @@ async def adjusting_above_the_limit(api: Api, world: World) -> Any:
 
 @case("StockService.AdjustStock", "ETAG_MISMATCH")
 async def counting_a_stock_that_has_moved(api: Api, world: World) -> Any:
-    return _adjust(world, counted=5, etag='W/"r1"')
+    return _adjust(world, counted=5, as_of_revision=1, etag='W/"r1"')
 
 
-@case("StockService.AdjustStock", "INVALID_FIELD", violations={"etag": "required"})
-async def counting_without_etag(api: Api, world: World) -> Any:
+@case("StockService.AdjustStock", "INVALID_FIELD", violations={"as_of_revision": "required"})
+async def counting_without_a_moment(api: Api, world: World) -> Any:
     return _adjust(world, counted=0)
+
+
+@case("StockService.AdjustStock", "INVALID_FIELD", violations={"as_of_revision": "absent"})
+async def adjusting_as_of_a_moment(api: Api, world: World) -> Any:
+    return _adjust(world, delta=1, as_of_revision=1)
+
+
+@case("StockService.AdjustStock", "REVISION_IN_FUTURE")
+async def counting_as_of_a_revision_that_is_not_there(api: Api, world: World) -> Any:
+    return _adjust(world, counted=0, as_of_revision=1 << 40)
+
+
+def _transfer(world: World, **fields: Any) -> Any:
+    values = {
+        "product": world("products/apple"),
+        "from_warehouse": world("warehouses/tokyo"),
+        "to_warehouse": world("warehouses/osaka"),
+        "quantity": 1,
+    }
+    return stock_service_pb2.TransferStockRequest(**values | fields)
+
+
+@case("StockService.TransferStock", "INSUFFICIENT_STOCK", {"deliverable": "10"})
+async def moving_more_than_there_is(api: Api, world: World) -> Any:
+    return _transfer(world, quantity=11)
+
+
+@case("StockService.TransferStock", "INVALID_FIELD", violations={"to_warehouse": "different"})
+async def moving_to_where_it_is(api: Api, world: World) -> Any:
+    return _transfer(world, to_warehouse=world("warehouses/tokyo"))
+
+
+@case("StockService.TransferStock", "CAUSE_KEY_REUSED", {"cause": "seed"})
+async def moving_under_the_cause_of_a_receipt(api: Api, world: World) -> Any:
+    return _transfer(world, cause_key="seed")
 
 
 @case("StockService.AdjustStock", "INVALID_FIELD", violations={"delta": "int32.not_in"})

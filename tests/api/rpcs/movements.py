@@ -99,17 +99,62 @@ async def adjust_stock(api: Api, world: World) -> None:
         "StockService.AdjustStock", stock_service_pb2.AdjustStockRequest(**place, delta=-2)
     )
     counting = stock_service_pb2.AdjustStockRequest(
-        **place, counted=7, etag=lost.stock.etag, cause_key="count-1"
+        **place, counted=7, as_of_revision=lost.revision, cause_key="count-1"
+    )
+    await api.call(
+        "StockService.RecordReceipt",
+        stock_service_pb2.RecordReceiptRequest(**place, quantity=5),
     )
 
     counted = await api.call("StockService.AdjustStock", counting)
-    again = await api.call(
-        "StockService.AdjustStock", counting
-    )  # the etag is stale by now, the fact is known
+    again = await api.call("StockService.AdjustStock", counting)
+    timed = stock_service_pb2.AdjustStockRequest(**place, counted=11)
+    timed.as_of_time.CopyFrom(counted.movement.record_time)
+    corrected = await api.call("StockService.AdjustStock", timed)
 
     assert lost.stock.physical == 8
-    assert (counted.stock.physical, counted.movement.physical_delta) == (7, -1)
+    # One is missing of the 8 that were there, and 5 have come since.
+    assert (counted.stock.physical, counted.movement.physical_delta) == (12, -1)
+    assert counted.movement.as_of_revision == lost.revision
     assert again.already_recorded
+    assert corrected.stock.physical == 11
+
+
+@happy("StockService.TransferStock")
+async def transfer_stock(api: Api, world: World) -> None:
+    request = stock_service_pb2.TransferStockRequest(
+        product=world("products/apple"),
+        from_warehouse=world("warehouses/tokyo"),
+        to_warehouse=world("warehouses/osaka"),
+        quantity=8,
+        cause_key="move-1",
+    )
+
+    answer = await api.call("StockService.TransferStock", request)
+    again = await api.call("StockService.TransferStock", request)
+
+    assert [
+        (one.warehouse, one.physical_delta, one.cause_key, one.kind) for one in answer.movements
+    ] == [
+        (world("warehouses/tokyo"), -8, "move-1", movement_pb2.Movement.KIND_TRANSFER),
+        (world("warehouses/osaka"), 8, "move-1", movement_pb2.Movement.KIND_TRANSFER),
+    ]
+    assert (answer.stock.physical, answer.stock.free) == (10, 10)
+    assert [(one.warehouse, one.physical) for one in answer.stock.warehouses] == [
+        (world("warehouses/osaka"), 8),
+        (world("warehouses/tokyo"), 2),
+    ]
+    assert again.already_recorded
+    assert again.movements == answer.movements
+    explained = await api.call(
+        "StockService.ExplainStock",
+        stock_service_pb2.ExplainStockRequest(product=world("products/apple")),
+    )
+    shelves = explained.stocks[0].shelves
+    assert [(one.received, one.transferred, one.physical) for one in shelves] == [
+        (0, 8, 8),
+        (10, -8, 2),
+    ]
 
 
 @happy("StockService.AllocateStock")

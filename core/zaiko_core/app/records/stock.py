@@ -21,13 +21,14 @@ class StockRecord:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """One product in one warehouse, as its movements add up: received + adjusted + shipped (≤ 0) =
-    physical."""
+    """One product in one warehouse, as its movements add up: received + adjusted + shipped (≤ 0) +
+    transferred = physical."""
 
     warehouse: str
     received: int
     adjusted: int
     shipped: int
+    transferred: int
     physical: int
     allocated: int
 

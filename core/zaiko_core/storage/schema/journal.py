@@ -69,6 +69,7 @@ movements = Table(
     time("occurred_at"),
     time("recorded_at"),
     time("revision"),
+    time("as_of"),  # the revision that a count was as of (ADR 0038)
     PrimaryKeyConstraint("merchant", "seq"),
     UniqueConstraint("merchant", "cause"),
     Index(None, "merchant", "product", "seq"),

@@ -28,7 +28,7 @@ from zaiko.v1 import movement_pb2 as zaiko_dot_v1_dot_movement__pb2
 from zaiko.v1 import stock_pb2 as zaiko_dot_v1_dot_stock__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1azaiko/v1/explanation.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13zaiko/v1/link.proto\x1a\x17zaiko/v1/movement.proto\x1a\x14zaiko/v1/stock.proto\"\xbc\x05\n\x10StockExplanation\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x1e\n\x05stock\x18\x02 \x01(\x0b\x32\x0f.zaiko.v1.Stock\x12\x31\n\x07shelves\x18\x03 \x03(\x0b\x32 .zaiko.v1.StockExplanation.Shelf\x12\x34\n\x08promises\x18\x04 \x03(\x0b\x32\".zaiko.v1.StockExplanation.Promise\x12-\n\x04rest\x18\x05 \x01(\x0b\x32\x1f.zaiko.v1.StockExplanation.Rest\x12\x37\n\x13settings_since_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x88\x01\n\x05Shelf\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x14\n\x08received\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08\x61\x64justed\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x13\n\x07shipped\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08physical\x18\x05 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x06 \x01(\x03\x42\x02\x30\x01\x1a\xb6\x01\n\x07Promise\x12 \n\x06\x64\x65mand\x18\x01 \x01(\x0b\x32\x10.zaiko.v1.Demand\x12\x14\n\x0corder_number\x18\x02 \x01(\t\x12\x13\n\x07ordered\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0bunallocated\x18\x05 \x01(\x03\x42\x02\x30\x01\x12.\n\nsince_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x62\n\x04Rest\x12\x15\n\rpromise_count\x18\x01 \x01(\x05\x12\x13\n\x07ordered\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0bunallocated\x18\x04 \x01(\x03\x42\x02\x30\x01\"\x9d\x04\n\x04Push\x12\x19\n\x08\x65xpected\x18\x01 \x01(\x03\x42\x02\x30\x01H\x00\x88\x01\x01\x12\x12\n\x06target\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\"\n\x05terms\x18\x03 \x03(\x0b\x32\x13.zaiko.v1.Push.Term\x12\x14\n\x08quantity\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\'\n\x07outcome\x18\x05 \x01(\x0e\x32\x16.zaiko.v1.Push.Outcome\x12\x16\n\x05shown\x18\x06 \x01(\x03\x42\x02\x30\x01H\x01\x88\x01\x01\x12/\n\x0brecord_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\t \x01(\x03\x42\x02\x30\x01\x1a(\n\x04Term\x12\r\n\x05label\x18\x01 \x01(\t\x12\x11\n\x05units\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xb1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n\x0cOUTCOME_SENT\x10\x01\x12\x18\n\x14OUTCOME_ACKNOWLEDGED\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03\x12\x11\n\rOUTCOME_STALE\x10\x04\x12\x12\n\x0eOUTCOME_UNSENT\x10\x05\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x06\x12\x10\n\x0cOUTCOME_READ\x10\x07\x42\x0b\n\t_expectedB\x08\n\x06_shown\"\x9f\x02\n\x0fLinkExplanation\x12\x0c\n\x04link\x18\x01 \x01(\t\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x14.zaiko.v1.LinkStatus\x12!\n\tlast_push\x18\x03 \x01(\x0b\x32\x0e.zaiko.v1.Push\x12.\n\x16last_acknowledged_push\x18\x04 \x01(\x0b\x32\x0e.zaiko.v1.Push\x12\x19\n\x08\x65xpected\x18\x05 \x01(\x03\x42\x02\x30\x01H\x00\x88\x01\x01\x12\x17\n\x0bunexplained\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tuncertain\x18\x07 \x01(\x03\x42\x02\x30\x01\x12-\n\tread_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_expectedB<\n\x0c\x64\x65v.zaiko.v1B\x10\x45xplanationProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1azaiko/v1/explanation.proto\x12\x08zaiko.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13zaiko/v1/link.proto\x1a\x17zaiko/v1/movement.proto\x1a\x14zaiko/v1/stock.proto\"\xd5\x05\n\x10StockExplanation\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x1e\n\x05stock\x18\x02 \x01(\x0b\x32\x0f.zaiko.v1.Stock\x12\x31\n\x07shelves\x18\x03 \x03(\x0b\x32 .zaiko.v1.StockExplanation.Shelf\x12\x34\n\x08promises\x18\x04 \x03(\x0b\x32\".zaiko.v1.StockExplanation.Promise\x12-\n\x04rest\x18\x05 \x01(\x0b\x32\x1f.zaiko.v1.StockExplanation.Rest\x12\x37\n\x13settings_since_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\xa1\x01\n\x05Shelf\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x14\n\x08received\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08\x61\x64justed\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x13\n\x07shipped\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\x14\n\x08physical\x18\x05 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0btransferred\x18\x07 \x01(\x03\x42\x02\x30\x01\x1a\xb6\x01\n\x07Promise\x12 \n\x06\x64\x65mand\x18\x01 \x01(\x0b\x32\x10.zaiko.v1.Demand\x12\x14\n\x0corder_number\x18\x02 \x01(\t\x12\x13\n\x07ordered\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0bunallocated\x18\x05 \x01(\x03\x42\x02\x30\x01\x12.\n\nsince_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x62\n\x04Rest\x12\x15\n\rpromise_count\x18\x01 \x01(\x05\x12\x13\n\x07ordered\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tallocated\x18\x03 \x01(\x03\x42\x02\x30\x01\x12\x17\n\x0bunallocated\x18\x04 \x01(\x03\x42\x02\x30\x01\"\x9d\x04\n\x04Push\x12\x19\n\x08\x65xpected\x18\x01 \x01(\x03\x42\x02\x30\x01H\x00\x88\x01\x01\x12\x12\n\x06target\x18\x02 \x01(\x03\x42\x02\x30\x01\x12\"\n\x05terms\x18\x03 \x03(\x0b\x32\x13.zaiko.v1.Push.Term\x12\x14\n\x08quantity\x18\x04 \x01(\x03\x42\x02\x30\x01\x12\'\n\x07outcome\x18\x05 \x01(\x0e\x32\x16.zaiko.v1.Push.Outcome\x12\x16\n\x05shown\x18\x06 \x01(\x03\x42\x02\x30\x01H\x01\x88\x01\x01\x12/\n\x0brecord_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bsettle_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x08revision\x18\t \x01(\x03\x42\x02\x30\x01\x1a(\n\x04Term\x12\r\n\x05label\x18\x01 \x01(\t\x12\x11\n\x05units\x18\x02 \x01(\x03\x42\x02\x30\x01\"\xb1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n\x0cOUTCOME_SENT\x10\x01\x12\x18\n\x14OUTCOME_ACKNOWLEDGED\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03\x12\x11\n\rOUTCOME_STALE\x10\x04\x12\x12\n\x0eOUTCOME_UNSENT\x10\x05\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\x06\x12\x10\n\x0cOUTCOME_READ\x10\x07\x42\x0b\n\t_expectedB\x08\n\x06_shown\"\x9f\x02\n\x0fLinkExplanation\x12\x0c\n\x04link\x18\x01 \x01(\t\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x14.zaiko.v1.LinkStatus\x12!\n\tlast_push\x18\x03 \x01(\x0b\x32\x0e.zaiko.v1.Push\x12.\n\x16last_acknowledged_push\x18\x04 \x01(\x0b\x32\x0e.zaiko.v1.Push\x12\x19\n\x08\x65xpected\x18\x05 \x01(\x03\x42\x02\x30\x01H\x00\x88\x01\x01\x12\x17\n\x0bunexplained\x18\x06 \x01(\x03\x42\x02\x30\x01\x12\x15\n\tuncertain\x18\x07 \x01(\x03\x42\x02\x30\x01\x12-\n\tread_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_expectedB<\n\x0c\x64\x65v.zaiko.v1B\x10\x45xplanationProtoP\x01Z\x18zaiko.dev/api/v1;zaikov1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STOCKEXPLANATION_SHELF'].fields_by_name['physical']._serialized_options = b'0\001'
   _globals['_STOCKEXPLANATION_SHELF'].fields_by_name['allocated']._loaded_options = None
   _globals['_STOCKEXPLANATION_SHELF'].fields_by_name['allocated']._serialized_options = b'0\001'
+  _globals['_STOCKEXPLANATION_SHELF'].fields_by_name['transferred']._loaded_options = None
+  _globals['_STOCKEXPLANATION_SHELF'].fields_by_name['transferred']._serialized_options = b'0\001'
   _globals['_STOCKEXPLANATION_PROMISE'].fields_by_name['ordered']._loaded_options = None
   _globals['_STOCKEXPLANATION_PROMISE'].fields_by_name['ordered']._serialized_options = b'0\001'
   _globals['_STOCKEXPLANATION_PROMISE'].fields_by_name['allocated']._loaded_options = None
@@ -77,19 +79,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINKEXPLANATION'].fields_by_name['uncertain']._loaded_options = None
   _globals['_LINKEXPLANATION'].fields_by_name['uncertain']._serialized_options = b'0\001'
   _globals['_STOCKEXPLANATION']._serialized_start=142
-  _globals['_STOCKEXPLANATION']._serialized_end=842
+  _globals['_STOCKEXPLANATION']._serialized_end=867
   _globals['_STOCKEXPLANATION_SHELF']._serialized_start=421
-  _globals['_STOCKEXPLANATION_SHELF']._serialized_end=557
-  _globals['_STOCKEXPLANATION_PROMISE']._serialized_start=560
-  _globals['_STOCKEXPLANATION_PROMISE']._serialized_end=742
-  _globals['_STOCKEXPLANATION_REST']._serialized_start=744
-  _globals['_STOCKEXPLANATION_REST']._serialized_end=842
-  _globals['_PUSH']._serialized_start=845
-  _globals['_PUSH']._serialized_end=1386
-  _globals['_PUSH_TERM']._serialized_start=1143
-  _globals['_PUSH_TERM']._serialized_end=1183
-  _globals['_PUSH_OUTCOME']._serialized_start=1186
-  _globals['_PUSH_OUTCOME']._serialized_end=1363
-  _globals['_LINKEXPLANATION']._serialized_start=1389
-  _globals['_LINKEXPLANATION']._serialized_end=1676
+  _globals['_STOCKEXPLANATION_SHELF']._serialized_end=582
+  _globals['_STOCKEXPLANATION_PROMISE']._serialized_start=585
+  _globals['_STOCKEXPLANATION_PROMISE']._serialized_end=767
+  _globals['_STOCKEXPLANATION_REST']._serialized_start=769
+  _globals['_STOCKEXPLANATION_REST']._serialized_end=867
+  _globals['_PUSH']._serialized_start=870
+  _globals['_PUSH']._serialized_end=1411
+  _globals['_PUSH_TERM']._serialized_start=1168
+  _globals['_PUSH_TERM']._serialized_end=1208
+  _globals['_PUSH_OUTCOME']._serialized_start=1211
+  _globals['_PUSH_OUTCOME']._serialized_end=1388
+  _globals['_LINKEXPLANATION']._serialized_start=1414
+  _globals['_LINKEXPLANATION']._serialized_end=1701
 # @@protoc_insertion_point(module_scope)

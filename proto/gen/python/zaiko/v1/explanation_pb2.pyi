@@ -33,7 +33,7 @@ class StockExplanation(message.Message):
 
     @typing.final
     class Shelf(message.Message):
-        """One warehouse: received + adjusted + shipped = physical."""
+        """One warehouse: received + adjusted + shipped + transferred = physical."""
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -43,6 +43,7 @@ class StockExplanation(message.Message):
         SHIPPED_FIELD_NUMBER: builtins.int
         PHYSICAL_FIELD_NUMBER: builtins.int
         ALLOCATED_FIELD_NUMBER: builtins.int
+        TRANSFERRED_FIELD_NUMBER: builtins.int
         warehouse: builtins.str
         """Output only. `merchants/{merchant}/warehouses/{warehouse}`."""
         received: builtins.int
@@ -55,6 +56,10 @@ class StockExplanation(message.Message):
         """Output only. Units on the shelf. At least 0."""
         allocated: builtins.int
         """Output only. Units that the warehouse held for demands. At least 0."""
+        transferred: builtins.int
+        """Output only. Units that came from other warehouses, less those that went to them. Over all
+        warehouses it is 0.
+        """
         def __init__(
             self,
             *,
@@ -64,10 +69,11 @@ class StockExplanation(message.Message):
             shipped: builtins.int = ...,
             physical: builtins.int = ...,
             allocated: builtins.int = ...,
+            transferred: builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = typing.Literal["adjusted", b"adjusted", "allocated", b"allocated", "physical", b"physical", "received", b"received", "shipped", b"shipped", "warehouse", b"warehouse"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = typing.Literal["adjusted", b"adjusted", "allocated", b"allocated", "physical", b"physical", "received", b"received", "shipped", b"shipped", "transferred", b"transferred", "warehouse", b"warehouse"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

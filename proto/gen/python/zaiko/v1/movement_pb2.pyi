@@ -130,6 +130,10 @@ class Movement(message.Message):
         """
         KIND_ORDER_RESTORED: Movement._Kind.ValueType  # 14
         """HoldOrder promised such units again. Raises ordered."""
+        KIND_TRANSFER: Movement._Kind.ValueType  # 15
+        """TransferStock: units left a warehouse, or arrived in another one. Lowers physical of the one
+        and raises that of the other.
+        """
         KIND_ORDER_JOINED: Movement._Kind.ValueType  # 17
         """What was recorded under the number of an order, before the order was read, was joined to the
         order. Of two entries, one takes the units from the number and one gives them to the order.
@@ -174,6 +178,10 @@ class Movement(message.Message):
     """
     KIND_ORDER_RESTORED: Movement.Kind.ValueType  # 14
     """HoldOrder promised such units again. Raises ordered."""
+    KIND_TRANSFER: Movement.Kind.ValueType  # 15
+    """TransferStock: units left a warehouse, or arrived in another one. Lowers physical of the one
+    and raises that of the other.
+    """
     KIND_ORDER_JOINED: Movement.Kind.ValueType  # 17
     """What was recorded under the number of an order, before the order was read, was joined to the
     order. Of two entries, one takes the units from the number and one gives them to the order.
@@ -193,6 +201,7 @@ class Movement(message.Message):
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     RECORD_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    AS_OF_REVISION_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Output only. Resource name, `merchants/{merchant}/movements/{movement}`. Names sort in the
     order of recording.
@@ -221,6 +230,8 @@ class Movement(message.Message):
     """Output only. The client's remark."""
     revision: builtins.int
     """Output only. The merchant's revision that recorded it."""
+    as_of_revision: builtins.int
+    """Output only. The revision that a count was as of; 0 for other movements."""
     @builtins.property
     def demand(self) -> Demand:
         """Output only. Whose units; unset for receipts and adjustments."""
@@ -250,9 +261,10 @@ class Movement(message.Message):
         occur_time: timestamp_pb2.Timestamp | None = ...,
         record_time: timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
+        as_of_revision: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["demand", b"demand", "occur_time", b"occur_time", "record_time", b"record_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["allocated_delta", b"allocated_delta", "cause_key", b"cause_key", "demand", b"demand", "kind", b"kind", "name", b"name", "note", b"note", "occur_time", b"occur_time", "ordered_delta", b"ordered_delta", "physical_delta", b"physical_delta", "product", b"product", "record_time", b"record_time", "revision", b"revision", "unallocated_delta", b"unallocated_delta", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["allocated_delta", b"allocated_delta", "as_of_revision", b"as_of_revision", "cause_key", b"cause_key", "demand", b"demand", "kind", b"kind", "name", b"name", "note", b"note", "occur_time", b"occur_time", "ordered_delta", b"ordered_delta", "physical_delta", b"physical_delta", "product", b"product", "record_time", b"record_time", "revision", b"revision", "unallocated_delta", b"unallocated_delta", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

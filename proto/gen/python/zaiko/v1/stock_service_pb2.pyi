@@ -609,6 +609,8 @@ class AdjustStockRequest(message.Message):
     WAREHOUSE_FIELD_NUMBER: builtins.int
     DELTA_FIELD_NUMBER: builtins.int
     COUNTED_FIELD_NUMBER: builtins.int
+    AS_OF_REVISION_FIELD_NUMBER: builtins.int
+    AS_OF_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     CAUSE_KEY_FIELD_NUMBER: builtins.int
     NOTE_FIELD_NUMBER: builtins.int
@@ -621,12 +623,12 @@ class AdjustStockRequest(message.Message):
     delta: builtins.int
     """By a difference: −1,000,000,000 to 1,000,000,000, not 0."""
     counted: builtins.int
-    """To a counted value, 0 to 1,000,000,000. It needs `etag`, because a count is only valid for
-    the stock that was counted.
-    """
+    """What was counted on the shelf, 0 to 1,000,000,000. It needs `as_of`."""
+    as_of_revision: builtins.int
+    """The merchant's revision as the count began: the `revision` of any response then."""
     etag: builtins.str
-    """Optional. Stock.etag as read when the count began. Required with `counted`. If the stock has
-    changed since, the call is refused with ETAG_MISMATCH: read it and count again.
+    """Optional. Stock.etag as last read. If the stock has changed since, the call is refused with
+    ETAG_MISMATCH. Empty = do not compare. A count needs none.
     """
     cause_key: builtins.str
     """Optional. The client's own key for this fact, unique in the merchant; 1 to 200 characters. The
@@ -639,6 +641,12 @@ class AdjustStockRequest(message.Message):
     See proto/README.md.
     """
     @builtins.property
+    def as_of_time(self) -> timestamp_pb2.Timestamp:
+        """When the shelf was counted. What was recorded until then is in the count, whenever it
+        happened.
+        """
+
+    @builtins.property
     def occur_time(self) -> timestamp_pb2.Timestamp:
         """Optional. When it happened, not later than five minutes from now; default now."""
 
@@ -649,18 +657,25 @@ class AdjustStockRequest(message.Message):
         warehouse: builtins.str = ...,
         delta: builtins.int = ...,
         counted: builtins.int = ...,
+        as_of_revision: builtins.int = ...,
+        as_of_time: timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
         cause_key: builtins.str = ...,
         note: builtins.str = ...,
         occur_time: timestamp_pb2.Timestamp | None = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["change", b"change", "counted", b"counted", "delta", b"delta", "occur_time", b"occur_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "change", b"change", "counted", b"counted", "delta", b"delta", "occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cause_key", b"cause_key", "change", b"change", "counted", b"counted", "delta", b"delta", "etag", b"etag", "note", b"note", "occur_time", b"occur_time", "product", b"product", "request_id", b"request_id", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "as_of_revision", b"as_of_revision", "as_of_time", b"as_of_time", "cause_key", b"cause_key", "change", b"change", "counted", b"counted", "delta", b"delta", "etag", b"etag", "note", b"note", "occur_time", b"occur_time", "product", b"product", "request_id", b"request_id", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_as_of: _TypeAlias = typing.Literal["as_of_revision", "as_of_time"]  # noqa: Y015
+    _WhichOneofArgType_as_of: _TypeAlias = typing.Literal["as_of", b"as_of"]  # noqa: Y015
     _WhichOneofReturnType_change: _TypeAlias = typing.Literal["delta", "counted"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = typing.Literal["change", b"change"]  # noqa: Y015
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_as_of) -> _WhichOneofReturnType_as_of | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
 @typing.final
@@ -696,6 +711,98 @@ class AdjustStockResponse(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["movement", b"movement", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["already_recorded", b"already_recorded", "movement", b"movement", "revision", b"revision", "stock", b"stock"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TransferStockRequest(message.Message):
+    """Asks to move units to another warehouse."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: builtins.int
+    FROM_WAREHOUSE_FIELD_NUMBER: builtins.int
+    TO_WAREHOUSE_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    CAUSE_KEY_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    product: builtins.str
+    """Required. `merchants/{merchant}/products/{product}`."""
+    from_warehouse: builtins.str
+    """Required. The warehouse that they leave, `merchants/{merchant}/warehouses/{warehouse}`."""
+    to_warehouse: builtins.str
+    """Required. Another warehouse, where they arrive, `merchants/{merchant}/warehouses/{warehouse}`."""
+    quantity: builtins.int
+    """Required. Units to move, 1 to 1,000,000,000."""
+    cause_key: builtins.str
+    """Optional. The client's own key for this fact, unique in the merchant; 1 to 200 characters. The
+    fact is recorded once: see StockService. Empty = the server makes one.
+    """
+    note: builtins.str
+    """Optional. A remark for people, at most 1,000 characters."""
+    request_id: builtins.str
+    """Optional. A UUID that makes the call safe to repeat for 24 h: a repeat gets the first response.
+    See proto/README.md.
+    """
+    @builtins.property
+    def occur_time(self) -> timestamp_pb2.Timestamp:
+        """Optional. When it happened, not later than five minutes from now; default now."""
+
+    def __init__(
+        self,
+        *,
+        product: builtins.str = ...,
+        from_warehouse: builtins.str = ...,
+        to_warehouse: builtins.str = ...,
+        quantity: builtins.int = ...,
+        cause_key: builtins.str = ...,
+        note: builtins.str = ...,
+        occur_time: timestamp_pb2.Timestamp | None = ...,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cause_key", b"cause_key", "from_warehouse", b"from_warehouse", "note", b"note", "occur_time", b"occur_time", "product", b"product", "quantity", b"quantity", "request_id", b"request_id", "to_warehouse", b"to_warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TransferStockResponse(message.Message):
+    """What was recorded."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    MOVEMENTS_FIELD_NUMBER: builtins.int
+    STOCK_FIELD_NUMBER: builtins.int
+    ALREADY_RECORDED_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    already_recorded: builtins.bool
+    """True if the cause key was already recorded, so that nothing changed."""
+    revision: builtins.int
+    """The merchant's revision that this response reflects."""
+    @builtins.property
+    def movements(self) -> containers.RepeatedCompositeFieldContainer[movement_pb2.Movement]:
+        """The movements that were recorded, by this call or by an earlier one: where the units left, and
+        where they arrived. Both have the cause key of the fact.
+        """
+
+    @builtins.property
+    def stock(self) -> stock_pb2.Stock:
+        """The stock of the product now."""
+
+    def __init__(
+        self,
+        *,
+        movements: abc.Iterable[movement_pb2.Movement] | None = ...,
+        stock: stock_pb2.Stock | None = ...,
+        already_recorded: builtins.bool = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["stock", b"stock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["already_recorded", b"already_recorded", "movements", b"movements", "revision", b"revision", "stock", b"stock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -86,6 +86,11 @@ class StockServiceStub(object):
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.AdjustStockRequest.SerializeToString,
                 response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.AdjustStockResponse.FromString,
                 _registered_method=True)
+        self.TransferStock = channel.unary_unary(
+                '/zaiko.v1.StockService/TransferStock',
+                request_serializer=zaiko_dot_v1_dot_stock__service__pb2.TransferStockRequest.SerializeToString,
+                response_deserializer=zaiko_dot_v1_dot_stock__service__pb2.TransferStockResponse.FromString,
+                _registered_method=True)
         self.AllocateStock = channel.unary_unary(
                 '/zaiko.v1.StockService/AllocateStock',
                 request_serializer=zaiko_dot_v1_dot_stock__service__pb2.AllocateStockRequest.SerializeToString,
@@ -214,10 +219,21 @@ class StockServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AdjustStock(self, request, context):
-        """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
-        present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
-        fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
-        STOCK_LIMIT_EXCEEDED.
+        """Corrects physical in one warehouse, by a difference or by a count. A count says as of which
+        moment it is: physical changes by `counted` less what the journal had then, so what was
+        received, shipped or ordered since is neither lost nor a reason to refuse. Of two counts as of
+        one moment the later one holds. A count that finds what the journal has records a movement of
+        zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse has
+        allocated (deallocate first), with REVISION_IN_FUTURE, ETAG_MISMATCH, and STOCK_LIMIT_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TransferStock(self, request, context):
+        """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
+        to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
+        Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -354,6 +370,11 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.AdjustStock,
                     request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.AdjustStockRequest.FromString,
                     response_serializer=zaiko_dot_v1_dot_stock__service__pb2.AdjustStockResponse.SerializeToString,
+            ),
+            'TransferStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransferStock,
+                    request_deserializer=zaiko_dot_v1_dot_stock__service__pb2.TransferStockRequest.FromString,
+                    response_serializer=zaiko_dot_v1_dot_stock__service__pb2.TransferStockResponse.SerializeToString,
             ),
             'AllocateStock': grpc.unary_unary_rpc_method_handler(
                     servicer.AllocateStock,
@@ -651,6 +672,33 @@ class StockService(object):
             '/zaiko.v1.StockService/AdjustStock',
             zaiko_dot_v1_dot_stock__service__pb2.AdjustStockRequest.SerializeToString,
             zaiko_dot_v1_dot_stock__service__pb2.AdjustStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/zaiko.v1.StockService/TransferStock',
+            zaiko_dot_v1_dot_stock__service__pb2.TransferStockRequest.SerializeToString,
+            zaiko_dot_v1_dot_stock__service__pb2.TransferStockResponse.FromString,
             options,
             channel_credentials,
             insecure,

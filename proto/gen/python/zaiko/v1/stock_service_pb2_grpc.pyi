@@ -77,10 +77,17 @@ class StockServiceStub:
     `index` says which item), and with MESSAGE_TOO_LARGE when the response would exceed 4 MiB.
     """
     AdjustStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]
-    """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
-    present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
-    fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
-    STOCK_LIMIT_EXCEEDED.
+    """Corrects physical in one warehouse, by a difference or by a count. A count says as of which
+    moment it is: physical changes by `counted` less what the journal had then, so what was
+    received, shipped or ordered since is neither lost nor a reason to refuse. Of two counts as of
+    one moment the later one holds. A count that finds what the journal has records a movement of
+    zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse has
+    allocated (deallocate first), with REVISION_IN_FUTURE, ETAG_MISMATCH, and STOCK_LIMIT_EXCEEDED.
+    """
+    TransferStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.TransferStockRequest, stock_service_pb2.TransferStockResponse]
+    """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
+    to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
+    Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
     """
     AllocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]
     """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
@@ -178,10 +185,17 @@ class StockServiceAsyncStub(StockServiceStub):
     `index` says which item), and with MESSAGE_TOO_LARGE when the response would exceed 4 MiB.
     """
     AdjustStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AdjustStockRequest, stock_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
-    """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
-    present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
-    fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
-    STOCK_LIMIT_EXCEEDED.
+    """Corrects physical in one warehouse, by a difference or by a count. A count says as of which
+    moment it is: physical changes by `counted` less what the journal had then, so what was
+    received, shipped or ordered since is neither lost nor a reason to refuse. Of two counts as of
+    one moment the later one holds. A count that finds what the journal has records a movement of
+    zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse has
+    allocated (deallocate first), with REVISION_IN_FUTURE, ETAG_MISMATCH, and STOCK_LIMIT_EXCEEDED.
+    """
+    TransferStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.TransferStockRequest, stock_service_pb2.TransferStockResponse]  # type: ignore[assignment]
+    """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
+    to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
+    Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
     """
     AllocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]  # type: ignore[assignment]
     """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
@@ -330,10 +344,23 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
         request: stock_service_pb2.AdjustStockRequest,
         context: _ServicerContext,
     ) -> typing.Union[stock_service_pb2.AdjustStockResponse, abc.Awaitable[stock_service_pb2.AdjustStockResponse]]:
-        """Corrects physical in one warehouse, by a difference or to a counted value. A count of the
-        present value records a movement of zero. Refused with INSUFFICIENT_STOCK when physical would
-        fall below what the warehouse has allocated (deallocate first), with ETAG_MISMATCH, and with
-        STOCK_LIMIT_EXCEEDED.
+        """Corrects physical in one warehouse, by a difference or by a count. A count says as of which
+        moment it is: physical changes by `counted` less what the journal had then, so what was
+        received, shipped or ordered since is neither lost nor a reason to refuse. Of two counts as of
+        one moment the later one holds. A count that finds what the journal has records a movement of
+        zero. Refused with INSUFFICIENT_STOCK when physical would fall below what the warehouse has
+        allocated (deallocate first), with REVISION_IN_FUTURE, ETAG_MISMATCH, and STOCK_LIMIT_EXCEEDED.
+        """
+
+    @abc_1.abstractmethod
+    def TransferStock(
+        self,
+        request: stock_service_pb2.TransferStockRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[stock_service_pb2.TransferStockResponse, abc.Awaitable[stock_service_pb2.TransferStockResponse]]:
+        """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
+        to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
+        Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
         """
 
     @abc_1.abstractmethod

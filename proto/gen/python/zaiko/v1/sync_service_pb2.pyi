@@ -27,6 +27,37 @@ else:
 
 DESCRIPTOR: descriptor.FileDescriptor
 
+class _SafetyDevice:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SafetyDeviceEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_SafetyDevice.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    SAFETY_DEVICE_UNSPECIFIED: _SafetyDevice.ValueType  # 0
+    """Unknown. This version never sends it. Ignore it."""
+    SAFETY_DEVICE_RESTORE_WITNESS: _SafetyDevice.ValueType  # 1
+    """The record of how far the database has come. Without it, a database that was restored is taken
+    for the truth by this server.
+    """
+    SAFETY_DEVICE_SHOP_RUNS: _SafetyDevice.ValueType  # 2
+    """The runs of shops. This server runs none, because there is no such record and `--no-witness`
+    was not said. Another server may run them.
+    """
+
+class SafetyDevice(_SafetyDevice, metaclass=_SafetyDeviceEnumTypeWrapper):
+    """What protects shops from a server's own mistakes, and may be off."""
+
+SAFETY_DEVICE_UNSPECIFIED: SafetyDevice.ValueType  # 0
+"""Unknown. This version never sends it. Ignore it."""
+SAFETY_DEVICE_RESTORE_WITNESS: SafetyDevice.ValueType  # 1
+"""The record of how far the database has come. Without it, a database that was restored is taken
+for the truth by this server.
+"""
+SAFETY_DEVICE_SHOP_RUNS: SafetyDevice.ValueType  # 2
+"""The runs of shops. This server runs none, because there is no such record and `--no-witness`
+was not said. Another server may run them.
+"""
+
 @typing.final
 class SyncNowRequest(message.Message):
     """Asks to run the sync at once."""
@@ -500,6 +531,7 @@ class GetSyncStatusResponse(message.Message):
     UNSHIPPED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     UNRESTOCKED_ORDER_COUNT_FIELD_NUMBER: builtins.int
     CLOCK_BEHIND_FIELD_NUMBER: builtins.int
+    DEVICES_OFF_FIELD_NUMBER: builtins.int
     oversold_product_count: builtins.int
     """Products that are oversold."""
     suspect_order_count: builtins.int
@@ -530,6 +562,10 @@ class GetSyncStatusResponse(message.Message):
         than a minute: it was set back, or was ahead before. Unset = it is not.
         """
 
+    @builtins.property
+    def devices_off(self) -> containers.RepeatedScalarFieldContainer[SafetyDevice.ValueType]:
+        """Safety devices that are off in the server that answers. Empty: none is."""
+
     def __init__(
         self,
         *,
@@ -543,10 +579,11 @@ class GetSyncStatusResponse(message.Message):
         unshipped_order_count: builtins.int = ...,
         unrestocked_order_count: builtins.int = ...,
         clock_behind: duration_pb2.Duration | None = ...,
+        devices_off: abc.Iterable[SafetyDevice.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "link_counts", b"link_counts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "committed_differ_count", b"committed_differ_count", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["clock_behind", b"clock_behind", "committed_differ_count", b"committed_differ_count", "devices_off", b"devices_off", "link_counts", b"link_counts", "oversold_product_count", b"oversold_product_count", "revision", b"revision", "shop_statuses", b"shop_statuses", "suspect_order_count", b"suspect_order_count", "unlinked_order_count", b"unlinked_order_count", "unrestocked_order_count", b"unrestocked_order_count", "unshipped_order_count", b"unshipped_order_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
