@@ -334,8 +334,8 @@ def test_missing_units_are_suspected_until_their_time_is_over() -> None:
     assert young.recheck_at == NOW + VISIBILITY
     assert young.assessment.finding is None
 
-    told = replace(young.assessment.belief, tells_states=True)
-    old = step(replace(TEA, belief=told), now=NOW + VISIBILITY)
+    saying = replace(young.assessment.belief, tells_states=True)
+    old = step(replace(TEA, belief=saying), now=NOW + VISIBILITY)
     assert isinstance(old, Push)
     assert old.quantity == 10
     assert old.assessment.finding is not None

@@ -50,8 +50,8 @@ def test_a_write_that_was_lost() -> None:
 
 
 def test_a_write_that_was_acknowledged_and_not_applied() -> None:
-    told = replace(CALM, replaced=4, tells_states=True)
-    assert read(told, 4) == Difference(DriftCause.NOT_APPLIED, 10, 4)
+    saying = replace(CALM, replaced=4, tells_states=True)
+    assert read(saying, 4) == Difference(DriftCause.NOT_APPLIED, 10, 4)
     assert read(replace(CALM, replaced=14), 14) == Difference(DriftCause.NOT_APPLIED, 10, 14)
     assert read(replace(CALM, replaced=4), 10) is None
 
