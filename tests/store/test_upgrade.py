@@ -45,7 +45,15 @@ RENAMED = {
 }
 """What columns of the older release are called today."""
 ADDED = frozenset(
-    {"synced_revision", "devices_off", "shipped_frees", "keep_unrestocked", "auto_link"}
+    {
+        "synced_revision",
+        "devices_off",
+        "shipped_frees",
+        "keep_unrestocked",
+        "auto_link",
+        "last_compared_time",
+        "next_send_time",
+    }
 )
 """Fields of answers that later releases have added: an older release could not answer them."""
 ADDED_WITHIN = {"drifts": frozenset({"owner"})}

@@ -96,8 +96,9 @@ class Simulation:
     """The revision that each shop was synced to."""
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
+        self.random, self.keeper = random.Random(self.seed), random.Random(self.seed)
         self.notices = random.Random(self.seed)
+        self.begun: tuple[int, int] | None = None
         self.host = HostClock(self.clock)
         self.shops = {
             mode.value.replace("_", "-"): FakeShop(self.clock, mode, dict.fromkeys(self.goods, 0))
@@ -356,8 +357,25 @@ class Simulation:
                 self.ship_from_warehouse(self.random.choice(list(self.shops)))
             elif choice < 0.15:
                 self.world.reserve("tea", self.random.randint(0, 5))
+            self.keep_warehouse()
             self.run_due()
             self.clock.advance(self.random.choice(pauses))
+
+    def keep_warehouse(self) -> None:
+        """Begin a count, or enter what was there when it began, however much has moved since; or
+        move units to another shelf. Record a violation when that changes any number."""
+        choice = self.keeper.random()
+        if choice < 0.1:
+            self.begun = self.world.counted_at("tea")
+        elif choice < 0.2 and self.begun is not None:
+            found = self.world.enter("tea", *self.begun)
+            if found.movement.entry.delta:
+                self.violations.append(f"a true count changed {found.movement.entry.delta}")
+        elif choice < 0.3 and self.shipped is None:
+            before = self.world.stock("tea").balance
+            self.world.transfer("tea", self.keeper.randint(1, 5))
+            if self.world.stock("tea").balance != before:
+                self.violations.append("a transfer changed the stock of its product")
 
     def report_shipments(self) -> None:
         """Let the warehouse report from now on what it ships for orders of shops: then only that

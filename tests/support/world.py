@@ -16,13 +16,14 @@ from zaiko_core.app.records import (
     StockRecord,
     WarehouseRecord,
 )
+from zaiko_core.app.transfer import Transfer, transfer
 from zaiko_core.domain.demand import DemandLine, DemandState, OrderRecord
 from zaiko_core.domain.ids import listing_id
 from zaiko_core.domain.links import Part
 from zaiko_core.domain.stock import DemandRef
 from zaiko_core.storage.database import Database
 
-MERCHANT, WAREHOUSE = "acme", "tokyo"
+MERCHANT, WAREHOUSE, OTHER_WAREHOUSE = "acme", "tokyo", "osaka"
 
 
 def can_sync(connector: str) -> None:
@@ -75,6 +76,37 @@ class World:
             product, WAREHOUSE, cause or self.cause(), delta=delta, counted=counted
         )
         return self.db.write_sync(MERCHANT, lambda uow: stock.adjust(uow, change))
+
+    def counted_at(self, product: str) -> tuple[int, int]:
+        """Begin a count: return the units on the shelf, and the revision that they are as of."""
+        units, _ = self.stock(product).warehouses.get(WAREHOUSE, (0, 0))
+        return units, self.db.read_sync(MERCHANT, lambda uow: uow.revision)
+
+    def enter(self, product: str, counted: int, revision: int, cause: str = "") -> stock.Posting:
+        """Enter what was counted as of a revision."""
+        change = stock.Adjustment(
+            product,
+            WAREHOUSE,
+            cause or self.cause(),
+            counted=counted,
+            as_of=stock.Moment(revision),
+        )
+        return self.db.write_sync(MERCHANT, lambda uow: stock.adjust(uow, change))
+
+    def transfer(self, product: str, units: int) -> None:
+        """Move as many of these units as there are to another warehouse."""
+        physical, allocated = self.stock(product).warehouses.get(WAREHOUSE, (0, 0))
+        quantity = min(units, physical - allocated)
+        if quantity <= 0:
+            return
+        move = Transfer(product, WAREHOUSE, OTHER_WAREHOUSE, quantity, self.cause())
+
+        def work(uow):
+            if not uow.warehouses.get([OTHER_WAREHOUSE]):
+                uow.warehouses.insert(WarehouseRecord(OTHER_WAREHOUSE))
+            transfer(uow, move)
+
+        self.db.write_sync(MERCHANT, work)
 
     def bind(
         self, verb: str, shop: str, order: str, product: str, units: int, cause: str = ""
