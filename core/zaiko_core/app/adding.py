@@ -104,7 +104,9 @@ def to_read(uow: UnitOfWork, shop: str, policy: Policy, *, limit: int) -> list[L
     """Return the listings whose numbers the due places need now."""
     places = uow.additions.due(shop, limit=limit)
     wanted = [
-        place.listing for place in places if place.seen is None and _wait(place, policy) <= uow.now
+        place.listing
+        for place in places
+        if place.seen is None and _wait(place, policy, uow.now) <= uow.now
     ]
     return list(uow.listings.get(shop, wanted).values()) if wanted else []
 
@@ -199,18 +201,23 @@ def settle(
     _save(uow, shop, steps, before, [])
 
 
-def _wait(place: PlaceRecord, policy: Policy) -> int:
+def _wait(place: PlaceRecord, policy: Policy, now: int) -> int:
     """Return from when a reading says something about the attempt under way: no request arrives any
     longer, and where a plain number was acknowledged, the orders that it may have overwritten can
     be seen."""
     attempt = place.under_way
     if attempt is None:
         return 0
-    return (
-        attempt.sent_at + ARRIVAL
-        if attempt.answered_at is None
-        else attempt.answered_at + policy.visibility
-    )
+    if attempt.answered_at is None:
+        return _possible(attempt.sent_at, ARRIVAL, now)
+    return _possible(attempt.answered_at, policy.visibility, now)
+
+
+def _possible(since: int, span: int, now: int) -> int:
+    """Return when a wait of `span` µs that began at `since` ends. One that began after `now` was
+    begun before the clock was set back. The place alone says until when it still waits (ADR 0039):
+    0."""
+    return since + span if since <= now else 0
 
 
 def _look_after(
@@ -220,7 +227,7 @@ def _look_after(
     taken off again."""
     place, attempt = step.place, step.place.under_way
     assert attempt is not None
-    if (wait := _wait(place, policy)) > uow.now:
+    if (wait := _wait(place, policy, uow.now)) > uow.now:
         step.wait(wait)
         return []
     sales = uow.additions.sales(place.shop, place.listing, since=attempt.sent_at - _MARGIN)
@@ -243,8 +250,8 @@ def _look_after(
                 place, seen=reading, due_at=seen.until + policy.visibility, attempt=0, problem=None
             )
         return []
-    if uow.now < place.seen.until + policy.visibility:
-        step.wait(place.seen.until + policy.visibility)
+    if (wait := _possible(place.seen.until, policy.visibility, uow.now)) > uow.now:
+        step.wait(wait)
         return []
     product, found = step.product, judge(attempt, policy.mode, place.seen, sales)
     step.settle(_BECOMES[found.verdict], uow.now)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import case, or_, update
 
+from zaiko_core.domain.addition import ARRIVAL
 from zaiko_core.storage import schema
 from zaiko_core.storage.scope import Scope
 
@@ -15,6 +16,7 @@ WAITED_FOR: dict[str, tuple[str, ...]] = {
         "due_at",
         "additions_due_at",
         "named_due_at",
+        "sending_retry_at",
         "catalogue_due_at",
         "catalogue_asked_at",
         "reread_at",
@@ -29,6 +31,9 @@ WAITED_FOR: dict[str, tuple[str, ...]] = {
 }
 """Columns by table: when something is due, and since when something lasts. Leases are not among
 them: one that cannot be is void for every claim (storage/jobs.py)."""
+_LASTS = {"addition_places": ARRIVAL}
+"""µs for which what is due still waits: a request that was sent just before the clock was set back
+may arrive for so long."""
 
 
 class StampRows(Scope):
@@ -40,9 +45,10 @@ class StampRows(Scope):
         changed = 0
         for table_name, columns in WAITED_FOR.items():
             table = schema.metadata.tables[table_name]
-            later = {name: table.c[name] > self.now for name in columns}
+            due_at = self.now + _LASTS.get(table_name, 0)
+            later = {name: table.c[name] > due_at for name in columns}
             values: dict[str, Any] = {
-                name: case((is_later, self.now), else_=table.c[name])
+                name: case((is_later, due_at), else_=table.c[name])
                 for name, is_later in later.items()
             }
             done = self.execute(
