@@ -85,7 +85,9 @@ def test_a_clock_that_goes_back_under_a_server_delays_no_shop(
 def test_every_time_that_something_waits_for_is_brought_back() -> None:
     for name, table in schema.metadata.tables.items():
         times = {
-            column.name for column in table.columns if column.name.endswith(("due_at", "_since"))
+            column.name
+            for column in table.columns
+            if column.name.endswith(("due_at", "retry_at", "_since"))
         }
         assert times - ONLY_SHOWN <= set(WAITED_FOR.get(name, ())), name
 

@@ -16,6 +16,8 @@ WAITED_FOR: dict[str, tuple[str, ...]] = {
         "due_at",
         "additions_due_at",
         "named_due_at",
+        "sending_retry_at",
+        "account_at",
         "catalogue_due_at",
         "catalogue_asked_at",
         "reread_at",
