@@ -137,6 +137,16 @@ def test_two_shops_that_sell_the_same_unit_within_seconds_are_told_to_use_escrow
     assert found.at - found.by.at < 4 * SECOND
 
 
+def takes_back_orders(world: World, shop: str) -> None:
+    """Let the platform say that the listing is sold without stock."""
+
+    def warn(uow) -> None:
+        (listing,) = uow.listings.get(shop, [listing_id("tea")]).values()
+        uow.listings.upsert(shop, [replace(listing, warnings=("SELLS_BELOW_ZERO",))])
+
+    world.db.write_sync(MERCHANT, warn)
+
+
 def test_an_order_that_was_read_minutes_late_asks_for_webhooks_or_a_shorter_interval(
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
@@ -154,6 +164,7 @@ def test_a_shop_whose_key_had_expired_is_told_to_replace_it(
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
     read_to_the_end(world, "b", problem=Problem("CREDENTIALS_REJECTED", "the key has expired"))
+    clock.forward(90)
     world.ingest("a", placed(clock, "1", 3))
     world.ingest("b", placed(clock, "7", 2))
 
@@ -211,6 +222,7 @@ def test_a_listing_that_is_sold_without_sync_asks_for_sync(
 def test_a_shop_that_sells_more_than_it_shows_takes_orders_without_stock(
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
+    takes_back_orders(world, "b")
     world.ingest("a", placed(clock, "1", 3))
     pusher.push("b")
     clock.forward(5)
@@ -224,9 +236,53 @@ def test_a_shop_that_sells_more_than_it_shows_takes_orders_without_stock(
     assert {snapshot.shop: snapshot.shown for snapshot in found.snapshots}["b"] == 0
 
 
+def test_a_listing_that_takes_no_back_orders_has_not_sold_below_zero(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
+    world.ingest("a", placed(clock, "1", 3))
+    pusher.push("b")
+    clock.forward(5)
+    world.ingest("b", placed(clock, "7", 2, ago=1))
+
+    assert (only(world).root_cause.cause, only(world).root_cause.setting) == (
+        OversellCause.UNKNOWN,
+        Setting.NONE,
+    )
+
+
+def test_an_order_placed_before_its_shop_acknowledged_a_lower_number_is_no_back_order(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
+    takes_back_orders(world, "b")
+    clock.forward(60)
+    world.ingest("a", placed(clock, "1", 3))
+    pusher.push("b")
+    clock.forward(5)
+    world.ingest("b", placed(clock, "7", 2, ago=30))
+
+    assert only(world).root_cause.cause is OversellCause.UNKNOWN
+
+
+def test_a_shop_that_a_long_run_reads_all_the_time_is_not_forgotten(
+    world: World, pusher: Pusher, clock: Clock
+) -> None:
+    clock.forward(3_600)
+
+    def read(uow) -> None:
+        uow.shops.save_orders_read("b", uow.now)
+
+    world.db.write_sync(MERCHANT, read)
+    world.ingest("a", placed(clock, "1", 3))
+    world.ingest("b", placed(clock, "7", 2))
+
+    assert only(world).root_cause.cause is OversellCause.SOLD_TWICE
+
+
 def test_two_orders_of_one_page_that_sell_more_than_the_shop_shows_are_not_blamed_on_others(
     world: World, pusher: Pusher, clock: Clock
 ) -> None:
+    takes_back_orders(world, "b")
+    clock.forward(5)
     world.ingest("b", placed(clock, "7", 2), placed(clock, "8", 2, ago=1))
 
     found = only(world)

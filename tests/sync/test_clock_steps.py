@@ -87,7 +87,7 @@ def test_every_time_that_something_waits_for_is_brought_back() -> None:
         times = {
             column.name
             for column in table.columns
-            if column.name.endswith(("due_at", "retry_at", "_since"))
+            if column.name.endswith(("due_at", "try_at", "_since"))
         }
         assert times - ONLY_SHOWN <= set(WAITED_FOR.get(name, ())), name
 

@@ -154,6 +154,13 @@ def test_a_product_without_a_balance_shows_nothing() -> None:
 # What takes units off the number
 
 
+def test_units_that_the_shop_reserves_are_not_offered_again() -> None:
+    decision = step(seen=Observation(NOW, 6, withheld=4))
+    assert isinstance(decision, Done)
+    assert (decision.shown, terms(decision)) == (6, [("RESERVED_IN_SHOP", 4)])
+    assert decision.assessment.finding is None
+
+
 def test_the_breakdown_names_each_step_from_target_to_number() -> None:
     link = LinkFacts(
         replace(TEN, expected=2, unexplained=1, uncertain=1, unexplained_since=NOW),
@@ -327,7 +334,8 @@ def test_missing_units_are_suspected_until_their_time_is_over() -> None:
     assert young.recheck_at == NOW + VISIBILITY
     assert young.assessment.finding is None
 
-    old = step(replace(TEA, belief=young.assessment.belief), now=NOW + VISIBILITY)
+    saying = replace(young.assessment.belief, tells_states=True)
+    old = step(replace(TEA, belief=saying), now=NOW + VISIBILITY)
     assert isinstance(old, Push)
     assert old.quantity == 10
     assert old.assessment.finding is not None

@@ -9,6 +9,7 @@ from zaiko_core.domain.drift import (
     Circumstances,
     Difference,
     DriftCause,
+    is_order_in_flight,
     on_expiry,
     on_reading,
     weighed,
@@ -49,21 +50,56 @@ def test_a_write_that_was_lost() -> None:
 
 
 def test_a_write_that_was_acknowledged_and_not_applied() -> None:
-    assert read(replace(CALM, replaced=4), 4) == Difference(DriftCause.NOT_APPLIED, 10, 4)
+    saying = replace(CALM, replaced=4, tells_states=True)
+    assert read(saying, 4) == Difference(DriftCause.NOT_APPLIED, 10, 4)
+    assert read(replace(CALM, replaced=14), 14) == Difference(DriftCause.NOT_APPLIED, 10, 14)
     assert read(replace(CALM, replaced=4), 10) is None
+
+
+def test_a_number_below_a_write_may_be_an_order_where_the_platform_does_not_say() -> None:
+    assert read(replace(CALM, replaced=4), 4) is None
+    lost = Difference(DriftCause.PUSH_LOST, 10, 4)
+    assert is_order_in_flight(lost, Circumstances(committed_more=6))
+    assert not is_order_in_flight(lost, Circumstances())
+
+
+def test_a_number_is_not_called_an_edit_while_own_orders_come() -> None:
+    assert read(replace(CALM, is_busy=True), 12) == Difference(DriftCause.UNKNOWN, 10, 12)
+    assert read(replace(CALM, is_busy=True, replaced=14), 14) == Difference(
+        DriftCause.UNKNOWN, 10, 14
+    )
 
 
 @pytest.mark.parametrize(
     ("around", "cause"),
     [
-        (Circumstances(), DriftCause.EDITED_IN_SHOP),
+        (Circumstances(), DriftCause.UNKNOWN),
+        (Circumstances(drops=1), DriftCause.UNKNOWN),
+        (Circumstances(drops=2), DriftCause.DROPS_UNEXPLAINED),
         (Circumstances(sold_unlinked=True), DriftCause.BUNDLE_PART),
+        (Circumstances(committed_more=2), DriftCause.UNKNOWN),
+        (Circumstances(committed_more=3), DriftCause.ORDER_NOT_INGESTED),
         (Circumstances(orders_complete=False, sold_unlinked=True), DriftCause.ORDER_NOT_INGESTED),
     ],
 )
 def test_a_number_that_no_order_explained_in_time(around: Circumstances, cause: DriftCause) -> None:
     missing = replace(CALM, unexplained=3)
     assert on_expiry(missing, CALM, around) == Difference(cause, 13, 10)
+
+
+def test_where_the_platform_says_that_no_order_and_no_reservation_took_them_they_were_edited() -> (
+    None
+):
+    missing = replace(CALM, unexplained=3, tells_states=True)
+    assert on_expiry(missing, CALM, Circumstances()) == Difference(
+        DriftCause.EDITED_IN_SHOP, 13, 10
+    )
+
+
+def test_units_that_went_missing_among_own_orders_are_not_named() -> None:
+    missing = replace(CALM, unexplained=3, tells_states=True, is_busy=True)
+    around = Circumstances(sold_unlinked=True, committed_more=3, drops=5)
+    assert on_expiry(missing, CALM, around) == Difference(DriftCause.UNKNOWN, 13, 10)
 
 
 def test_a_suspicion_that_goes_on_is_no_difference_yet() -> None:
@@ -80,6 +116,8 @@ def test_the_third_edit_of_a_listing_with_another_code_speaks_for_a_wrong_link()
     assert weighed(edit, suspicious).cause is DriftCause.WRONG_LINK
     assert weighed(edit, replace(suspicious, edits=1)).cause is DriftCause.EDITED_IN_SHOP
     assert weighed(edit, replace(suspicious, codes_differ=False)).cause is DriftCause.EDITED_IN_SHOP
+    unknown = replace(edit, cause=DriftCause.UNKNOWN)
+    assert weighed(unknown, suspicious).cause is DriftCause.WRONG_LINK
     assert weighed(lost, suspicious).cause is DriftCause.PUSH_LOST
 
 

@@ -152,7 +152,7 @@ ESCROW: dict[str, tuple[str, str]] = {
     "sales fade": ("now + before * (PERIOD - elapsed) // PERIOD", "now + before"),
 }
 DRIFT: dict[str, tuple[str, str]] = {
-    "a lost push": ("quantity == before.expected:", "False:"),
+    "a lost push": ("and quantity == before.expected", "and False"),
     "an acknowledged push that was not applied": ("and quantity == before.replaced", "and False"),
     "an edit": ("if drift is ReadingVerdict.EXTRA and", "if False and"),
     "an order that is still to come is no drift": (
@@ -160,9 +160,26 @@ DRIFT: dict[str, tuple[str, str]] = {
         "if after.expected is None:",
     ),
     "orders that are not complete": ("if not around.orders_complete:", "if False:"),
+    "what own orders may have done has no name": (
+        "elif before.is_busy:",
+        "elif False:",
+    ),
+    "nor has a higher number": (
+        "DriftCause.UNKNOWN if before.is_busy or is_written else DriftCause.EDITED_IN_SHOP",
+        "DriftCause.EDITED_IN_SHOP",
+    ),
+    "units that the platform counts are an order": (
+        "elif around.committed_more >= missing:",
+        "elif False:",
+    ),
+    "a drop is an edit only where the platform says so": (
+        "elif before.tells_states:",
+        "elif True:",
+    ),
+    "drops again and again": ("around.drops + 1 >= DROPS", "False"),
     "a part of a bundle": ("elif around.sold_unlinked:", "elif False:"),
     "a wrong link": (
-        "difference.cause is DriftCause.EDITED_IN_SHOP and around",
+        "difference.cause in (DriftCause.EDITED_IN_SHOP, DriftCause.UNKNOWN) and around",
         "False and around",
     ),
 }

@@ -16,6 +16,9 @@ from zaiko_core.domain.drift import Circumstances
 PERIOD = 24 * 3_600_000_000
 """µs in which every synced link is read at least once, where the shop's quota allows it."""
 
+_SLACK = 60_000_000
+"""µs that a reading may be later than the interval asks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -60,8 +63,10 @@ class CircumstanceReader:
     """Looks up what explains the differences that one transaction of a run finds. Differences are
     rare, so nothing is read before the first one."""
 
-    def __init__(self, uow: UnitOfWork, shop: str) -> None:
-        self._uow, self._name = uow, shop
+    def __init__(self, uow: UnitOfWork, shop: str, *, orders_until: int | None = None) -> None:
+        """`orders_until`: until when (µs) this run made the shop's orders complete; None: as
+        stored."""
+        self._uow, self._name, self._orders_until = uow, shop, orders_until
 
     @cached_property
     def _shop(self) -> ShopRecord:
@@ -72,24 +77,39 @@ class CircumstanceReader:
         """The shop's interval in µs."""
         return self._shop.interval
 
-    def read(self, link: LinkRecord, perceived: Perception) -> Circumstances:
-        """Return the circumstances of a link's difference."""
+    def read(
+        self, link: LinkRecord, perceived: Perception, seen: Observation | None, counted: int
+    ) -> Circumstances:
+        """Return the circumstances of a link's difference. `counted`: the open units of the shop's
+        orders for the listing."""
         complete, sold_unlinked = True, False
         if perceived.dropped is not None:
             missed_at = perceived.dropped.unexplained_since
-            upto = self._shop.orders_complete_until
+            upto = self._orders_until or self._shop.orders_complete_until
             complete = upto is None or upto >= missed_at
-            sold_unlinked = self._uow.orders.sold_unlinked(self._name, since=missed_at - PERIOD)
+            sold_unlinked = self._uow.orders.sold_unlinked(
+                self._name, since=missed_at - self._shop.interval - _SLACK
+            )
         edits = self._uow.drifts.edits(
             self._name, [link.listing], since=self._uow.now - drift.WITHIN
         ).get(link.listing, 0)
         return Circumstances(
+            committed_more=_committed_more(link, seen, counted),
+            drops=self._uow.drifts.drops(self._name, since=self._uow.now - drift.WITHIN),
             orders_complete=complete,
             sold_unlinked=sold_unlinked,
             edits=edits,
             codes_differ=edits + 1 >= drift.EDITS and _codes_differ(self._uow, link),
             hold=self._shop.hold_drift,
         )
+
+
+def _committed_more(link: LinkRecord, seen: Observation | None, counted: int) -> int:
+    """Return the units that the platform counts in open orders more than we do, as it last said."""
+    if seen is not None and seen.committed is not None:
+        return max(0, seen.committed - counted)
+    known = link.open_counts
+    return 0 if known is None else max(0, known.committed - known.counted)
 
 
 def _codes_differ(uow: UnitOfWork, link: LinkRecord) -> bool:

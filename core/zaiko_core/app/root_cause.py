@@ -183,4 +183,8 @@ def _snapshot(shown: ShownLink, acknowledged: int | None, since: int | None) -> 
         shop_read_at=shown.shop_read_at,
         interval=shown.interval,
         linked_at=link.created_at,
+        sells_below_zero=shown.sells_below_zero,
+        showed_more=acknowledged is not None
+        and not link.belief.is_busy
+        and (link.belief.expected or 0) > acknowledged,
     )

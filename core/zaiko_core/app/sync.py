@@ -152,6 +152,8 @@ class PlanRequest:
     adjust: Adjust = unadjusted
     words: Mapping[str, str] = field(default_factory=dict)
     """What the platform said of the last write of a link in this run."""
+    orders_until: int | None = None
+    """Until when (µs) this round made the shop's orders complete; None: as stored."""
 
 
 def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPlan:
@@ -162,17 +164,21 @@ def plan(uow: UnitOfWork, shop: str, token: int, request: PlanRequest) -> PushPl
     if may is Sending.HELD:
         return _held(uow, due)
     shadow = may is Sending.COMPARED
-    quotas, reader = escrow.quotas_of(uow, due), audit.CircumstanceReader(uow, shop)
+    quotas, reader = (
+        escrow.quotas_of(uow, due),
+        audit.CircumstanceReader(uow, shop, orders_until=request.orders_until),
+    )
     unknown = UnknownOrderBook(uow, shop, due)
-    recorder = _PlanRecorder(uow, shop, request)
+    recorder = _PlanRecorder(uow, shop, request, reader)
     counted = audit.open_units(uow, shop, request.readings)
     for item in due:
         seen = request.readings.get(item.link.listing)
-        facts = _facts(item, seen, reader, unknown, request, shadow=shadow, now=uow.now)
+        held = counted.get(item.link.listing, 0)
+        facts = _facts(item, seen, reader, unknown, request, held, shadow=shadow, now=uow.now)
         decision = decide(
             facts, seen, item.balances, quotas.quota(item.link), request.policy, uow.now
         )
-        belief = recorder.add(item, seen, decision, counted.get(item.link.listing, 0))
+        belief = recorder.add(item, seen, decision, held)
         if decision.assessment.breakdown is not None:
             quotas.note(item.link, belief, movable=not shadow)
     recorder.save()
@@ -207,6 +213,7 @@ def _facts(
     reader: audit.CircumstanceReader,
     unknown: UnknownOrderBook,
     request: PlanRequest,
+    counted: int,
     *,
     shadow: bool,
     now: int,
@@ -230,14 +237,16 @@ def _facts(
     perceived = perceive(link.belief, seen, request.policy, now, facts.unknown)
     if shadow or not perceived.is_different:
         return facts
-    return replace(facts, circumstances=reader.read(link, perceived))
+    return replace(facts, circumstances=reader.read(link, perceived, seen, counted))
 
 
 class _PlanRecorder:
     """What one plan writes down: links as the decisions leave them, pushes, differences."""
 
-    def __init__(self, uow: UnitOfWork, shop: str, request: PlanRequest) -> None:
-        self._uow, self._shop, self._request = uow, shop, request
+    def __init__(
+        self, uow: UnitOfWork, shop: str, request: PlanRequest, reader: audit.CircumstanceReader
+    ) -> None:
+        self._uow, self._shop, self._request, self._reader = uow, shop, request, reader
         self._pushes: list[PushRecord] = []
         self._read: list[PushResult] = []
         self._drifts: list[DriftRecord] = []
@@ -323,7 +332,9 @@ class _PlanRecorder:
     def _compare_counts(self, link: LinkRecord, committed: int | None, counted: int) -> LinkRecord:
         """Compare the open units by the platform's account with ours; a difference that lasts is
         written down, once."""
-        now, visibility = self._uow.now, self._request.policy.visibility
+        # At least two runs apart: within one, orders may be as old as its beginning.
+        now = self._uow.now
+        visibility = max(self._request.policy.visibility, self._reader.interval)
         open_counts = compared(link.open_counts, committed, counted, visibility=visibility, now=now)
         was_found = link.open_counts is not None and link.open_counts.is_found
         if open_counts is not None and open_counts.is_found and not was_found:

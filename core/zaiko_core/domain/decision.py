@@ -194,6 +194,8 @@ def perceive(
     settled = belief
     if seen is not None:
         known = fence.withheld_by_shop(belief, seen.withheld)
+        if seen.is_complete:
+            known = replace(known, tells_states=seen.committed is not None)
         settled, verdict = fence.observe(known, seen.quantity, at=seen.at, now=now)
         difference = drift.on_reading(known, settled, verdict, seen.quantity)
     # A suspicion that is dropped must not count as units that the link holds already, so it is
@@ -303,7 +305,9 @@ def _finding(perceived: Perception, around: Circumstances) -> DriftFinding | Non
     found = perceived.difference
     if perceived.dropped is not None:
         found = drift.on_expiry(perceived.dropped, perceived.belief, around) or found
-    return None if found is None else drift.judged(found, around)
+    if found is None or drift.is_order_in_flight(found, around):
+        return None
+    return drift.judged(found, around)
 
 
 def _without_effect(belief: InventoryBelief, wanted: int, words: str) -> Problem:

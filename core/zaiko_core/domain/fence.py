@@ -72,6 +72,11 @@ class InventoryBelief:
     reserved: int = 0
     """Units that the shop keeps off sale without an order, as it last said: they are not in its
     number, and are not offered again."""
+    tells_states: bool = False
+    """Whether the last reading said what the shop reserves and what its open orders hold."""
+    is_busy: bool = False
+    """Whether own orders were counted since the number was last settled, or units went missing in a
+    reading that had more than one explanation: what nothing explains may be theirs."""
     ineffective: int = 0
     """Writes in a row that were acknowledged, or refused as stale, and left the number where it
     was."""
@@ -127,6 +132,7 @@ def sold(belief: InventoryBelief, own: Sold) -> InventoryBelief:
         replaced=None if belief.replaced is None else belief.replaced - rest,
         released=belief.released + own.released,
         unshipped=belief.unshipped + own.unshipped,
+        is_busy=True,
         must_read=belief.must_read
         or own.uncertain
         or own.released > 0
@@ -179,6 +185,7 @@ def observe(
             matched_at=at,
             must_read=False,
             reserved=belief.reserved,
+            tells_states=belief.tells_states,
         ), ReadingVerdict.FIRST
     if possible:
         missing, uncertain_added = possible[0] - quantity, possible[-1] - possible[0]
@@ -203,6 +210,8 @@ def observe(
         matched_at=belief.matched_at if unexplained or uncertain else at,
         must_read=False,
         reserved=belief.reserved,
+        tells_states=belief.tells_states,
+        is_busy=unexplained > 0 and (belief.is_busy or len(explained) > 1),
         ineffective=_ineffective(belief, quantity),
     )
     return settled, drift

@@ -26,7 +26,8 @@ class OversellCause(enum.StrEnum):
     """The shop could not be reached or refused us, so its orders were not read and its number was
     old."""
     SHOP_NOT_READ = "SHOP_NOT_READ"
-    """Nobody read the shop for longer than its interval: it was paused, or the server was down."""
+    """Nobody fetched the shop's orders for longer than two intervals: it was paused, or the server
+    was down."""
     LINK_FAILING = "LINK_FAILING"
     """The shop's number of this listing could not be set."""
     SYNC_DISABLED = "SYNC_DISABLED"
@@ -36,15 +37,17 @@ class OversellCause(enum.StrEnum):
     ORDER_BEFORE_LINKING = "ORDER_BEFORE_LINKING"
     """The order is older than the link, and was counted when it was made."""
     SELLS_BELOW_ZERO = "SELLS_BELOW_ZERO"
-    """The shop sold more than it showed: it takes orders without stock."""
+    """The shop sold more than it showed, and its listing takes orders without stock."""
     ORDER_EDITED = "ORDER_EDITED"
     """An order was made larger in the shop."""
     STOCK_CORRECTED = "STOCK_CORRECTED"
     """The warehouse found fewer units than it had recorded."""
     HELD_WITHOUT_ORDER = "HELD_WITHOUT_ORDER"
     """The warehouse held units for a shipment that no shop has an order for."""
+    UNKNOWN = "UNKNOWN"
+    """What is known does not say."""
     SHOWED_TOO_MUCH = "SHOWED_TOO_MUCH"
-    """Nobody else took the units: the shop showed more than it had been sent."""
+    """Nobody else took the units: the shop was seen to show more than it had acknowledged."""
 
 
 class Setting(enum.StrEnum):
@@ -87,7 +90,8 @@ class Consumption:
 class LinkSnapshot:
     """What was known of one link of the product just before. Numbers are of the listing, which
     takes `count` units of the product; `shown` is the most that the shop can have shown (None:
-    unknown), `acknowledged` the last number that it confirmed, `since` when."""
+    unknown), `acknowledged` the last number that it confirmed, `since` when; `shop_read_at` is when
+    the last fetch of its orders began that was ingested whole."""
 
     shop: str
     listing: str
@@ -103,6 +107,10 @@ class LinkSnapshot:
     shop_read_at: int | None
     interval: int
     linked_at: int
+    sells_below_zero: bool = False
+    """Whether the platform says that the listing is sold without stock."""
+    showed_more: bool = False
+    """Whether the shop was read to show more than it had acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,23 +179,34 @@ def _cause(
         return OversellCause.SYNC_DISABLED
     if seller.acknowledged is None and not seller.last_success_at:
         return OversellCause.NOT_YET_SYNCED
-    if seller.shown is not None and seller.shown * seller.count < event.taken:
+    if _sold_below_zero(event, seller):
         return OversellCause.SELLS_BELOW_ZERO
-    if seller.shop_problem:
+    if seller.shop_problem and _unread_for(event, seller) > LATE:
         return OversellCause.SHOP_FAILING
     if seller.problem:
         return OversellCause.LINK_FAILING
-    if (
-        seller.shop_read_at is not None
-        and event.read_at - seller.shop_read_at > 2 * seller.interval
-    ):
+    if seller.shop_read_at is not None and _unread_for(event, seller) > 2 * seller.interval:
         return OversellCause.SHOP_NOT_READ
     if not others:
-        return OversellCause.SHOWED_TOO_MUCH
+        return OversellCause.SHOWED_TOO_MUCH if seller.showed_more else OversellCause.UNKNOWN
     if all(not other.shop for other in others):
         return OversellCause.STOCK_CORRECTED
     late = max(event.read_at - by.at, 0)
     return OversellCause.ORDER_READ_LATE if late > LATE else OversellCause.SOLD_TWICE
+
+
+def _unread_for(event: OversellEvent, seller: LinkSnapshot) -> int:
+    """Return for how long (µs) the shop's orders had not been fetched when the order was read."""
+    return event.read_at - (seller.shop_read_at or 0)
+
+
+def _sold_below_zero(event: OversellEvent, seller: LinkSnapshot) -> bool:
+    """Return whether the order took more than its shop showed. An order that was placed before the
+    shop acknowledged its number was placed at another one."""
+    if not seller.sells_below_zero or seller.shown is None:
+        return False
+    is_of_this_number = seller.since is None or event.by.at >= seller.since
+    return is_of_this_number and seller.shown * seller.count < event.taken
 
 
 def _setting(

@@ -103,5 +103,6 @@ OF_CAUSES: Mapping[str, str] = {
     "STOCK_CORRECTED": "MERCHANT",
     "HELD_WITHOUT_ORDER": "MERCHANT",
     "SHOWED_TOO_MUCH": "MERCHANT",
+    "UNKNOWN": "MERCHANT",
 }
 """By the cause of an oversell."""

@@ -14,6 +14,8 @@ from zaiko_core.storage.rowset import insert_rows, rowset, typed_columns
 from zaiko_core.storage.scope import Scope
 
 _DRIFTS = Codec(schema.drifts, DriftRecord)
+_EDITS = (DriftCause.EDITED_IN_SHOP, DriftCause.WRONG_LINK, DriftCause.UNKNOWN)
+_DROPS = (DriftCause.DROPS_UNEXPLAINED, DriftCause.UNKNOWN)
 
 
 class DriftRows(Scope):
@@ -43,11 +45,23 @@ class DriftRows(Scope):
             )
             .where(
                 table.c.at >= since,
-                table.c.cause.in_([DriftCause.EDITED_IN_SHOP.value, DriftCause.WRONG_LINK.value]),
+                table.c.cause.in_([cause.value for cause in _EDITS]),
             )
             .group_by(table.c.listing)
         )
         return {row[0]: row[1] for row in self.execute(query)}
+
+    def drops(self, shop: str, *, since: int) -> int:
+        """Return how often a number of the shop fell unexplained since then."""
+        table = schema.drifts
+        query = select(func.count()).where(
+            self.mine(table),
+            table.c.shop == shop,
+            table.c.at >= since,
+            table.c.cause.in_([cause.value for cause in _DROPS]),
+            table.c.shown < table.c.expected,
+        )
+        return int(self.execute(query).scalar() or 0)
 
     def counts(self, shop: str, *, since: int) -> dict[str, int]:
         """Count differences by cause; an empty shop means all."""

@@ -245,11 +245,11 @@ class OrderRows(Scope):
         return self.execute(query.where(self.mine(table), table.c.doubtful > 0)).scalar() or 0
 
     def sold_unlinked(self, shop: str, *, since: int) -> bool:
-        """Return whether an order of the shop that changed at or after `since` has a line that is
-        counted for no product."""
+        """Return whether an order of the shop that was placed at or after `since` has a line that
+        is counted for no product."""
         table = schema.orders
         query = select(table.c.order_id).where(
-            self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.version >= since
+            self.mine(table), table.c.shop == shop, table.c.uncounted, table.c.placed_at >= since
         )
         return self.execute(query.limit(1)).scalar() is not None
 

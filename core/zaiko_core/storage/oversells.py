@@ -29,6 +29,8 @@ from zaiko_core.storage.scope import Scope
 from zaiko_core.storage.stocks import BALANCES
 
 _KEYS = ("merchant", "shop", "listing")
+_BELOW_ZERO = frozenset({"SELLS_BELOW_ZERO", "UNTRACKED"})
+"""Warnings of a listing (`ListingWarning`) that is sold whatever its number says."""
 
 
 @lru_cache
@@ -72,13 +74,15 @@ class OversellRows(Scope):
         )
         shop_facts = [
             shops.c.problem.label("shop_problem"),
-            shops.c.last_success_at.label("shop_read_at"),
+            func.coalesce(shops.c.orders_read_at, shops.c.last_success_at).label("shop_read_at"),
             shops.c.interval,
         ]
+        listings = schema.listings
         query = (
-            select(links, parts.c.product, parts.c.units, *shop_facts)
+            select(links, parts.c.product, parts.c.units, listings.c.warnings, *shop_facts)
             .select_from(parts)
             .join(links, and_(*(links.c[key] == parts.c[key] for key in _KEYS)))
+            .outerjoin(listings, and_(*(listings.c[key] == parts.c[key] for key in _KEYS)))
             .join(shops, and_(shops.c.merchant == links.c.merchant, shops.c.shop == links.c.shop))
             .where(self.mine(parts), parts.c.product.in_(select(batch.c.product)))
             .order_by(links.c.shop, links.c.listing)
@@ -94,6 +98,7 @@ class OversellRows(Scope):
                     trouble.reason if trouble else "",
                     row.shop_read_at,
                     row.interval,
+                    not _BELOW_ZERO.isdisjoint(row.warnings or ()),
                 )
             )
         return found

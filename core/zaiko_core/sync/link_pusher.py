@@ -79,6 +79,7 @@ class LinkPusher:
                     self._attempts.exhausted,
                     self.adjust,
                     self._words,
+                    this.orders_until,
                 ),
             )
             after |= seen

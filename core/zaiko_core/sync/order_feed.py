@@ -38,6 +38,8 @@ class Fetched:
     sold: Mapping[str, int] = field(default_factory=dict)
     is_news: bool = False
     """Whether it brought something that may make links due."""
+    complete_until: int | None = None
+    """Until when (µs) orders are complete now; None: as stored."""
 
 
 class OrderFeed:
@@ -60,11 +62,12 @@ class OrderFeed:
             return Fetched()
         context.may_end()
         sold: dict[str, int] = {}
-        is_news = False
+        is_news, complete_until = False, None
         async for page in context.connector.fetch_orders(self._cursor):
             readings = self._understood(page.orders, page.read_at)
             until = page.complete_until
             progress = Progress(page.cursor, None if until is None else translation.micros(until))
+            complete_until = progress.complete_until or complete_until
             counts.pages += 1
             counts.orders_fetched += len(page.orders)
             # A page that a webhook announced is news; whether another one is, is checked without
@@ -84,7 +87,7 @@ class OrderFeed:
             await context.run.write(self._begin_catalogue)
         self.read_at = began_at
         context.run.note_orders_read(began_at)
-        return Fetched(sold, is_news)
+        return Fetched(sold, is_news, complete_until)
 
     async def reread(self) -> None:
         """Read every open order again, where that is due: for edits and cancels that fetching does

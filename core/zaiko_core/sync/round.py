@@ -18,5 +18,7 @@ class Round:
     """What the shop showed by listing, not used yet. A reading is used once."""
     sold: Mapping[str, int] = field(default_factory=dict)
     """When the shop last sold a listing (µs, by its clock), of the orders fetched in this round."""
+    orders_until: int | None = None
+    """Until when (µs) this round made the shop's orders complete; None: as stored."""
     is_due: bool = True
     """Whether a link is due, or may have become so by what was fetched."""

@@ -133,6 +133,7 @@ class ShopRun:
         return replace(
             this,
             sold=fetched.sold,
+            orders_until=fetched.complete_until,
             is_due=this.is_due or fetched.is_news,
         )
 

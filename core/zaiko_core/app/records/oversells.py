@@ -11,7 +11,7 @@ from zaiko_core.domain.oversell import Consumption, LinkSnapshot, RootCause
 @dataclass(frozen=True, slots=True)
 class ShownLink:
     """A link of a product at the moment when the product is oversold, with what its shop was doing.
-    `shop_read_at` is when the shop was last read to the end."""
+    `shop_read_at` is when the last fetch of its orders began that was ingested whole."""
 
     product: str
     count: int
@@ -19,6 +19,8 @@ class ShownLink:
     shop_problem: str
     shop_read_at: int | None
     interval: int
+    sells_below_zero: bool = False
+    """Whether the platform says that the listing is sold without stock."""
 
 
 @dataclass(frozen=True, slots=True)

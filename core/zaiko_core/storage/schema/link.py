@@ -12,6 +12,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    false,
     text,
     true,
 )
@@ -51,6 +52,8 @@ links = Table(
     maybe_time("pending_at"),
     Column("replaced", UNITS),
     units("reserved"),
+    Column("tells_states", Boolean, nullable=False, server_default=false()),
+    Column("is_busy", Boolean, nullable=False, server_default=false()),
     count("ineffective"),  # writes in a row without effect (ADR 0036)
     time("read_at"),  # when the shop's number was last read and settled (ADR 0013)
     maybe_time("differ_since"),  # in shadow (ADR 0018)

@@ -36,15 +36,15 @@ class Drift(message.Message):
         CAUSE_UNSPECIFIED: Drift._Cause.ValueType  # 0
         """Unknown. Treat as UNKNOWN."""
         CAUSE_EDITED_IN_SHOP: Drift._Cause.ValueType  # 1
-        """Nothing that zaiko knows explains it: a person or another tool changed the number in the
-        shop.
-        """
+        """A person or another tool changed the number in the shop: nothing else can explain it."""
         CAUSE_PUSH_LOST: Drift._Cause.ValueType  # 2
         """The answer to a write was lost, and the write had not been applied. It was sent again."""
         CAUSE_NOT_APPLIED: Drift._Cause.ValueType  # 3
         """The platform acknowledged a write and did not apply it."""
         CAUSE_ORDER_NOT_INGESTED: Drift._Cause.ValueType  # 4
-        """The number was lower, while the shop's orders were known to be incomplete."""
+        """The number was lower, while the shop's orders were known to be incomplete, or the platform
+        counted open units that no order explains.
+        """
         CAUSE_BUNDLE_PART: Drift._Cause.ValueType  # 5
         """The number was lower, while the shop sold listings that are not linked. The listing is
         probably a part of one of them: link that one as a bundle.
@@ -58,6 +58,14 @@ class Drift(message.Message):
         have (`expected`). The shop's number is as it should be. It is found when both counts stayed
         the same for longer than an order takes to become visible.
         """
+        CAUSE_UNKNOWN: Drift._Cause.ValueType  # 8
+        """What is known does not say why. Lower: an order that is not listed, a reservation, or an edit.
+        Higher: an edit, or the shop's own orders that came meanwhile.
+        """
+        CAUSE_DROPS_UNEXPLAINED: Drift._Cause.ValueType  # 9
+        """Lower, as UNKNOWN, at least for the third time within a day in this shop. The connector
+        probably misses orders, or does not report what the shop reserves.
+        """
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
         """Why the numbers differed."""
@@ -65,15 +73,15 @@ class Drift(message.Message):
     CAUSE_UNSPECIFIED: Drift.Cause.ValueType  # 0
     """Unknown. Treat as UNKNOWN."""
     CAUSE_EDITED_IN_SHOP: Drift.Cause.ValueType  # 1
-    """Nothing that zaiko knows explains it: a person or another tool changed the number in the
-    shop.
-    """
+    """A person or another tool changed the number in the shop: nothing else can explain it."""
     CAUSE_PUSH_LOST: Drift.Cause.ValueType  # 2
     """The answer to a write was lost, and the write had not been applied. It was sent again."""
     CAUSE_NOT_APPLIED: Drift.Cause.ValueType  # 3
     """The platform acknowledged a write and did not apply it."""
     CAUSE_ORDER_NOT_INGESTED: Drift.Cause.ValueType  # 4
-    """The number was lower, while the shop's orders were known to be incomplete."""
+    """The number was lower, while the shop's orders were known to be incomplete, or the platform
+    counted open units that no order explains.
+    """
     CAUSE_BUNDLE_PART: Drift.Cause.ValueType  # 5
     """The number was lower, while the shop sold listings that are not linked. The listing is
     probably a part of one of them: link that one as a bundle.
@@ -86,6 +94,14 @@ class Drift(message.Message):
     """The platform counts other open units of the listing (`shown`) than the orders that zaiko read
     have (`expected`). The shop's number is as it should be. It is found when both counts stayed
     the same for longer than an order takes to become visible.
+    """
+    CAUSE_UNKNOWN: Drift.Cause.ValueType  # 8
+    """What is known does not say why. Lower: an order that is not listed, a reservation, or an edit.
+    Higher: an edit, or the shop's own orders that came meanwhile.
+    """
+    CAUSE_DROPS_UNEXPLAINED: Drift.Cause.ValueType  # 9
+    """Lower, as UNKNOWN, at least for the third time within a day in this shop. The connector
+    probably misses orders, or does not report what the shop reserves.
     """
 
     LINK_FIELD_NUMBER: builtins.int

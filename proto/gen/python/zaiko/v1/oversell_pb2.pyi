@@ -47,7 +47,9 @@ class Oversell(message.Message):
         CAUSE_SHOP_FAILING: Oversell._Cause.ValueType  # 3
         """The shop failed, so its orders were not read and its number was out of date."""
         CAUSE_SHOP_NOT_READ: Oversell._Cause.ValueType  # 4
-        """Nobody read the shop for more than two intervals: it was paused, or the server was down."""
+        """Nobody fetched the shop's orders for more than two intervals: it was paused, or the server was
+        down.
+        """
         CAUSE_LINK_FAILING: Oversell._Cause.ValueType  # 5
         """The shop's number of this listing could not be set."""
         CAUSE_SYNC_DISABLED: Oversell._Cause.ValueType  # 6
@@ -57,7 +59,7 @@ class Oversell(message.Message):
         CAUSE_ORDER_BEFORE_LINKING: Oversell._Cause.ValueType  # 8
         """The order is older than the link."""
         CAUSE_SELLS_BELOW_ZERO: Oversell._Cause.ValueType  # 9
-        """The shop sold more than it showed: it takes orders without stock."""
+        """The shop sold more than it showed, and its listing takes orders without stock."""
         CAUSE_ORDER_EDITED: Oversell._Cause.ValueType  # 10
         """An order was made larger in the shop."""
         CAUSE_STOCK_CORRECTED: Oversell._Cause.ValueType  # 11
@@ -65,7 +67,9 @@ class Oversell(message.Message):
         CAUSE_HELD_WITHOUT_ORDER: Oversell._Cause.ValueType  # 12
         """The warehouse held units for a shipment that no shop had reported."""
         CAUSE_SHOWED_TOO_MUCH: Oversell._Cause.ValueType  # 13
-        """Nobody else took the units: the shop showed more than zaiko had sent."""
+        """Nobody else took the units: the shop was read to show more than it had acknowledged."""
+        CAUSE_UNKNOWN: Oversell._Cause.ValueType  # 14
+        """What is known does not say why. Show `message`."""
 
     class Cause(_Cause, metaclass=_CauseEnumTypeWrapper):
         """The cause."""
@@ -79,7 +83,9 @@ class Oversell(message.Message):
     CAUSE_SHOP_FAILING: Oversell.Cause.ValueType  # 3
     """The shop failed, so its orders were not read and its number was out of date."""
     CAUSE_SHOP_NOT_READ: Oversell.Cause.ValueType  # 4
-    """Nobody read the shop for more than two intervals: it was paused, or the server was down."""
+    """Nobody fetched the shop's orders for more than two intervals: it was paused, or the server was
+    down.
+    """
     CAUSE_LINK_FAILING: Oversell.Cause.ValueType  # 5
     """The shop's number of this listing could not be set."""
     CAUSE_SYNC_DISABLED: Oversell.Cause.ValueType  # 6
@@ -89,7 +95,7 @@ class Oversell(message.Message):
     CAUSE_ORDER_BEFORE_LINKING: Oversell.Cause.ValueType  # 8
     """The order is older than the link."""
     CAUSE_SELLS_BELOW_ZERO: Oversell.Cause.ValueType  # 9
-    """The shop sold more than it showed: it takes orders without stock."""
+    """The shop sold more than it showed, and its listing takes orders without stock."""
     CAUSE_ORDER_EDITED: Oversell.Cause.ValueType  # 10
     """An order was made larger in the shop."""
     CAUSE_STOCK_CORRECTED: Oversell.Cause.ValueType  # 11
@@ -97,7 +103,9 @@ class Oversell(message.Message):
     CAUSE_HELD_WITHOUT_ORDER: Oversell.Cause.ValueType  # 12
     """The warehouse held units for a shipment that no shop had reported."""
     CAUSE_SHOWED_TOO_MUCH: Oversell.Cause.ValueType  # 13
-    """Nobody else took the units: the shop showed more than zaiko had sent."""
+    """Nobody else took the units: the shop was read to show more than it had acknowledged."""
+    CAUSE_UNKNOWN: Oversell.Cause.ValueType  # 14
+    """What is known does not say why. Show `message`."""
 
     class _Setting:
         ValueType = typing.NewType("ValueType", builtins.int)
@@ -243,7 +251,7 @@ class Oversell(message.Message):
 
         @builtins.property
         def shop_read_time(self) -> timestamp_pb2.Timestamp:
-            """Output only. When the shop was last read completely; unset if it never was."""
+            """Output only. When the shop's orders were last fetched completely; unset if they never were."""
 
         def __init__(
             self,
