@@ -40,6 +40,7 @@ async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
 # What hardly depends on the store is tried on PostgreSQL with --thorough only; transactions, claims
 # and migrations always are.
 LITTLE_STORE = {
+    "accounts",
     "authentication",
     "rates",
     "transport",

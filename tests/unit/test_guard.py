@@ -23,6 +23,8 @@ SECRET = "sim-secret-91c2"
 class Careless:
     """Quotes its credential wherever it can."""
 
+    order_reach = None
+
     async def check(self) -> Sequence[Finding]:
         return [Finding(FindingLevel.ERROR, "ODD", f"said {SECRET}")]
 

@@ -17,6 +17,7 @@ WAITED_FOR: dict[str, tuple[str, ...]] = {
         "additions_due_at",
         "named_due_at",
         "sending_retry_at",
+        "account_at",
         "catalogue_due_at",
         "catalogue_asked_at",
         "reread_at",
