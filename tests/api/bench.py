@@ -385,6 +385,7 @@ async def served(
         database=url,
         secret_keys=(KEY,),
         run_shops=run_shops,
+        no_witness=True,
         grace=1.0,
         auth=auth,
         tls_cert=tls_cert,

@@ -637,17 +637,18 @@ def test_a_policy_for_suspect_orders_is_looked_at_before_it_is_made(
 
 def test_a_shop_is_closed_with_its_orders_kept(acme: Zaiko, local: Local) -> None:
     shop = local.shops["set"]
-    shop.shop.stock["CLOSING"] = 9
     acme("shops", "create", "closing", "--connector", "fake-set", "--set", "shop=set")
     acme("products", "create", "CLOSING")
     acme("stock", "receive", "CLOSING", "9")
-    order = shop.place_order({"CLOSING": 4})
 
     def ordered() -> int:
         return int(acme("stock", "get", "CLOSING", "--output", "json").json["ordered"])
 
-    # Nobody has refreshed its listings: the order did, and they are linked as they come.
     acme("shops", "update", "closing", "--auto-link", "link", "--shipped-frees", "never")
+    # New listings are linked as they come.
+    shop.shop.stock["CLOSING"] = 9
+    order = shop.place_order({"CLOSING": 4})
+    acme("listings", "refresh", "closing")
     until(lambda: acme("sync", "closing").code == 0 and ordered() == 4)
     assert "has been read" in acme("orders", "get", "closing", "#none", code=1).err
     assert "4" in acme("orders", "get", "closing", f"#{order}").out

@@ -233,7 +233,8 @@ class StockServiceServicer(object):
     def TransferStock(self, request, context):
         """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
         to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
-        Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
+        Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units,
+        and with CAUSE_KEY_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -87,7 +87,8 @@ class StockServiceStub:
     TransferStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.TransferStockRequest, stock_service_pb2.TransferStockResponse]
     """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
     to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
-    Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
+    Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units,
+    and with CAUSE_KEY_REUSED.
     """
     AllocateStock: grpc.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]
     """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
@@ -195,7 +196,8 @@ class StockServiceAsyncStub(StockServiceStub):
     TransferStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.TransferStockRequest, stock_service_pb2.TransferStockResponse]  # type: ignore[assignment]
     """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
     to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
-    Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
+    Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units,
+    and with CAUSE_KEY_REUSED.
     """
     AllocateStock: aio.UnaryUnaryMultiCallable[stock_service_pb2.AllocateStockRequest, stock_service_pb2.AllocateStockResponse]  # type: ignore[assignment]
     """Holds units of one warehouse for a demand. It does not change `free` if the demand is an order
@@ -360,7 +362,8 @@ class StockServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[stock_service_pb2.TransferStockResponse, abc.Awaitable[stock_service_pb2.TransferStockResponse]]:
         """Moves units from one warehouse to another, as one fact: two entries of the journal that add up
         to nothing. Neither physical nor free of the product changes, and no shop is sent anything.
-        Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units.
+        Refused with INSUFFICIENT_STOCK when the warehouse that they leave has fewer deliverable units,
+        and with CAUSE_KEY_REUSED.
         """
 
     @abc_1.abstractmethod
