@@ -109,6 +109,8 @@ class CauseStorm(Storm):
         shown = shop.stock["tea"]
         super().shop_event(name)
         for order in set(shop.orders) - before:
+            # When an order that cannot be read is counted is more than this storm knows.
+            shop.understand(order)
             self._sold(name, order, shown)
 
     def step_clock(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support import causes
 
-WRONG = 0.35
+WRONG = 0.1
 """The share of findings that may name a wrong cause in so few storms. benchmarks/README.md has the
 share over many."""
 

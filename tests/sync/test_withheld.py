@@ -141,6 +141,13 @@ def test_a_write_that_meets_a_reservation_is_computed_again(calm: Simulation) ->
 # What the platform counts as open
 
 
+def test_an_order_that_cannot_be_read_is_no_difference_of_counts(calm: Simulation) -> None:
+    calm.shops["adjust"].place({"tea": 3}, is_understood=False)
+    for _ in range(4):
+        turn(calm)
+    assert causes(calm) == []
+
+
 @pytest.mark.parametrize("shop", SHOPS)
 def test_an_order_that_the_shop_never_lists_shows_in_what_the_platform_counts(
     calm: Simulation, shop: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from zaiko_core.app import audit, escrow
 from zaiko_core.app.due_marks import link_names
@@ -331,7 +332,10 @@ class _PlanRecorder:
 
     def _compare_counts(self, link: LinkRecord, committed: int | None, counted: int) -> LinkRecord:
         """Compare the open units by the platform's account with ours; a difference that lasts is
-        written down, once."""
+        written down, once. Where an order cannot be read the platform counts more, which that
+        order's own suspicion says."""
+        if committed not in (None, counted) and self._has_unreadable:
+            committed = None
         # At least two runs apart: within one, orders may be as old as its beginning.
         now = self._uow.now
         visibility = max(self._request.policy.visibility, self._reader.interval)
@@ -341,6 +345,10 @@ class _PlanRecorder:
             found = Difference(DriftCause.COMMITTED_DIFFERS, counted, open_counts.committed)
             self._drifts.append(DriftRecord(now, self._shop, link.listing, found))
         return replace(link, open_counts=open_counts)
+
+    @cached_property
+    def _has_unreadable(self) -> bool:
+        return self._uow.orders.unknown([self._shop])[self._shop].unreadable > 0
 
     def _confirm(self, before: LinkRecord, after: LinkRecord) -> None:
         """Keep a link that is done with. Watchers are not notified where a number was read and is
