@@ -3,7 +3,9 @@ variable, type, default, rule, help text and option of `zaiko serve`."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,13 +200,20 @@ class Config(BaseSettings):
         if self.secret_keys:
             return [key.get_secret_value() for key in self.secret_keys]
         path = self.secret_key_file
-        try:
-            # Never readable by others, not even for a moment.
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(SecretBox.new_key() + "\n")
-        except FileExistsError:
-            pass
+        if not path.exists():
+            _create_whole(path, SecretBox.new_key() + "\n")
         return path.read_text().split()
+
+
+def _create_whole(path: Path, text: str) -> None:
+    """Create a file with its text, for its owner only. Of several processes that start in one
+    folder, one creates it, and none finds it empty. Leaves a file that is there alone."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as draft:
+        draft.write(text)
+        draft.flush()
+        os.fsync(draft.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)
 
 
 def database_url(db: str) -> str:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import structlog
 from cryptography.fernet import Fernet
@@ -107,6 +108,10 @@ class ServedShops:
 
     def __enter__(self) -> ServedShops:
         self._open.callback(self._end)
+        if "rakuten" in self._platforms:
+            # The first fetch goes back for two years, in a dozen searches at one a second. These
+            # shops are new.
+            self._open.enter_context(patch("zaiko_rakuten.orders._HISTORY", timedelta(days=62)))
         for platform in self._platforms:
             simulator = load().simulators()[platform].create()
             simulator.switch("quotas", False)
