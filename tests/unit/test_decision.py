@@ -189,6 +189,11 @@ def test_a_plugin_moves_the_number_only_between_nothing_and_the_target(
     assert decision.quantity == wanted(decision) == quantity
 
 
+def test_what_a_plugin_shows_below_nothing_is_withheld_as_nothing() -> None:
+    decision = step(replace(TEA, adjustments=[("wild", -3)], belief=replace(TEN, expected=5)))
+    assert terms(decision) == [("ADJUSTMENT/wild", 10)]
+
+
 def test_the_platforms_maximum_limits_the_number() -> None:
     decision = step(policy=replace(COMPARE, maximum=4))
     assert isinstance(decision, Push)
