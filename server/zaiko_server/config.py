@@ -187,9 +187,9 @@ class Config(BaseSettings):
         if self.witness_file is not None:
             return self.witness_file
         # systemd separates several by colons.
-        given = self.state_dir or Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
-        if given != Path():
-            return given / "zaiko.seen"
+        folder = self.state_dir or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        if folder:
+            return Path(folder) / "zaiko.seen"
         file = address(self.database)
         if file.get_backend_name() == "sqlite" and file.database:
             return Path(file.database).with_suffix(".seen")

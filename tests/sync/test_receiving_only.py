@@ -294,6 +294,9 @@ def storm(url: str, shop: str, seed: int) -> tuple[int, int]:
         before = stage.shown
         if name == shop:
             event(name)
+            # What an order took that cannot be read is more than an addition knows.
+            for order in stage.shop.orders:
+                stage.shop.understand(order)
         bought += stage.shown - before
         sold += max(0, before - stage.shown)
         restocked += max(0, stage.shown - before)
