@@ -376,6 +376,7 @@ def test_keys_are_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ({"database": "/data/a.db"}, "/var/lib/zaiko", "/var/lib/zaiko/zaiko.seen"),
         ({"database": "/data/a.db", "state_dir": "/state"}, "/var/lib/zaiko", "/state/zaiko.seen"),
+        ({"database": "postgresql://db/zaiko", "state_dir": "."}, "", "zaiko.seen"),
         ({"witness_file": "/own", "state_dir": "/state"}, "/var/lib/zaiko", "/own"),
         ({"database": "/data/a.db", "secret_keys": KEY}, "", "/data/a.seen"),
     ],
