@@ -147,6 +147,20 @@ class Simulation:
 
         engine.db.write = watched  # type: ignore[method-assign]
 
+    def begin_alone(self, name: str, units: int) -> None:
+        """Create the stock, and link one shop with sync enabled. The others do not exist."""
+        self.world.begin(shops=())
+
+        def shop(uow):
+            uow.shops.insert(ShopRecord(name, f"fake-{name}", name, {"shop": name}, 600_000_000))
+            uow.listings.upsert(
+                name, [ListingRecord(name, listing_id("tea"), "tea", {}, sku="tea")]
+            )
+
+        self.world.db.write_sync(MERCHANT, shop)
+        self.world.receive("tea", units)
+        self.world.link(name, "tea")
+
     def begin(self, units: int) -> None:
         """Create the stock, and link every shop with sync enabled."""
         self.world.begin(self.goods, shops=())

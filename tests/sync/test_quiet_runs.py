@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app.records import (
     JobClaim,
-    ListingRecord,
     Page,
     RunRecord,
     RunResult,
@@ -35,15 +33,7 @@ LEASE = 5_000_000
 def simulation(store_url: str) -> Iterator[Simulation]:
     simulation = Simulation(store_url, seed=0)
     simulation.calm = True
-    simulation.world.begin(shops=())
-
-    def shop(uow: Any) -> None:
-        uow.shops.insert(ShopRecord(SHOP, f"fake-{SHOP}", SHOP, {"shop": SHOP}, 600_000_000))
-        uow.listings.upsert(SHOP, [ListingRecord(SHOP, listing_id("tea"), "tea", {}, sku="tea")])
-
-    simulation.world.db.write_sync(MERCHANT, shop)
-    simulation.world.receive("tea", 5)
-    simulation.world.link(SHOP, "tea")
+    simulation.begin_alone(SHOP, units=5)
     yield simulation
     simulation.close()
 

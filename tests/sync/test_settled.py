@@ -9,8 +9,7 @@ import pytest
 from support.simulation import Simulation
 from support.world import MERCHANT
 from zaiko_core.app import runs, settling, shops
-from zaiko_core.app.records import ChangeKind, ListingRecord, Page, RunState, ShopRecord
-from zaiko_core.domain.ids import listing_id
+from zaiko_core.app.records import ChangeKind, Page, RunState, ShopRecord
 
 SHOP = "set"
 CHANGES = 8
@@ -39,15 +38,7 @@ class Busy(Simulation):
 @pytest.fixture
 def busy(sqlite_url: str) -> Iterator[Busy]:
     simulation = Busy(sqlite_url, seed=0)
-    simulation.world.begin(shops=())
-
-    def shop(uow: Any) -> None:
-        uow.shops.insert(ShopRecord(SHOP, f"fake-{SHOP}", SHOP, {"shop": SHOP}, 600_000_000))
-        uow.listings.upsert(SHOP, [ListingRecord(SHOP, listing_id("tea"), "tea", {}, sku="tea")])
-
-    simulation.world.db.write_sync(MERCHANT, shop)
-    simulation.world.receive("tea", 5)
-    simulation.world.link(SHOP, "tea")
+    simulation.begin_alone(SHOP, units=5)
     simulation.settle(turns=3)
     yield simulation
     simulation.close()

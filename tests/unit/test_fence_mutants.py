@@ -441,7 +441,7 @@ FACTS = [
         "zaiko_core.app.transfer",
         "unit/test_facts.py",
         "a transfer adds up to nothing",
-        "(move.to_warehouse, move.quantity, move.cause + ARRIVAL),",
+        "(move.to_warehouse, move.quantity, move.cause + SECOND_ENTRY),",
         "",
     ),
 ]

@@ -23,12 +23,17 @@ def ask(uow: UnitOfWork, shop: str, sold: Collection[str], token: int) -> None:
     known = uow.listings.get(shop, sold)
     if any(listing not in known or known[listing].vanished for listing in sold):
         record = shops.get(uow, shop)
-        wait = min(LATEST, SOONEST << min(record.catalogue_asks, 20))
-        due = record.catalogue_asked_at + wait if record.catalogue_asked_at else 0
+        asked_at = record.catalogue_asked_at
+        due = asked_at + _wait(record.catalogue_asks) if asked_at else 0
         if due > uow.now:
             uow.shops.save_catalogue(shop, {"catalogue_due_at": due})
         else:
             begin(uow, shop, token)
+
+
+def _wait(asks: int) -> int:
+    """Return how long (µs) the next reading waits after so many that brought no new listing."""
+    return min(LATEST, SOONEST << min(asks, 20))
 
 
 def begin(uow: UnitOfWork, shop: str, token: int) -> None:
@@ -41,7 +46,7 @@ def begin(uow: UnitOfWork, shop: str, token: int) -> None:
         drawn = hashlib.sha256(f"{shop}/{token}".encode()).hexdigest()
         operations.begin(uow, operations.REFRESH_LISTINGS, shop, {}, drawn)
     else:
-        state["catalogue_due_at"] = uow.now + min(LATEST, SOONEST << min(asks, 20))
+        state["catalogue_due_at"] = uow.now + _wait(asks)
     uow.shops.save_catalogue(shop, state)
 
 

@@ -10,7 +10,7 @@ from zaiko_core.app.ports import UnitOfWork
 from zaiko_core.app.posting import Posting, post, settle
 from zaiko_core.app.stock import check_places, shelf
 from zaiko_core.domain.errors import InsufficientStock
-from zaiko_core.domain.stock import ARRIVAL, Delta, Entry, MovementKind
+from zaiko_core.domain.stock import SECOND_ENTRY, Delta, Entry, MovementKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def transfer(uow: UnitOfWork, move: Transfer) -> Sequence[Posting]:
         )
         for warehouse, units, cause in (
             (move.from_warehouse, -move.quantity, move.cause),
-            (move.to_warehouse, move.quantity, move.cause + ARRIVAL),
+            (move.to_warehouse, move.quantity, move.cause + SECOND_ENTRY),
         )
     ]
     return settle(uow, post(uow, entries))

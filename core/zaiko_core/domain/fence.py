@@ -163,9 +163,9 @@ def observe(
 ) -> tuple[InventoryBelief, ReadingVerdict]:
     """Settle what the shop showed at `at`, after orders were fetched. What it could show is known:
     a pending write applied or not, released units given back or not, or only those that had not
-    left. The value that equals the
-    number, else the smallest above it, is the likely explanation, and what is missing from it is
-    unexplained. What would be missing from the largest value besides is uncertain."""
+    left. The value that equals the number, else the smallest above it, is the likely explanation,
+    and what is missing from it is unexplained. What would be missing from the largest value besides
+    is uncertain."""
     if quantity is None:
         # A registration was acknowledged, and there is no number.
         ineffective = belief.ineffective + 1 if belief.expected is not None else 0

@@ -11,7 +11,7 @@ LARGEST = 2_147_483_647
 larger: sums of orders have no bound."""
 
 
-ARRIVAL = "\x1farrival"
+SECOND_ENTRY = "\x1farrival"
 """What the cause of a transfer's second entry ends with: the key of the fact stands before it."""
 
 

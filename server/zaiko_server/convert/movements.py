@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zaiko.v1 import movement_pb2
-from zaiko_core.domain.stock import ARRIVAL, DemandRef, Movement, MovementKind
+from zaiko_core.domain.stock import SECOND_ENTRY, DemandRef, Movement, MovementKind
 
 from zaiko_server import names
 from zaiko_server.times import timestamp
@@ -24,7 +24,7 @@ def movement(merchant: str, record: Movement) -> movement_pb2.Movement:
         ordered_delta=entry.delta.ordered,
         unallocated_delta=entry.delta.unallocated,
         demand=demand(merchant, entry.demand) if entry.demand else None,
-        cause_key=entry.cause.removesuffix(ARRIVAL),
+        cause_key=entry.cause.removesuffix(SECOND_ENTRY),
         note=entry.note,
         occur_time=timestamp(entry.occurred_at),
         record_time=timestamp(record.recorded_at),
